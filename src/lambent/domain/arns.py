@@ -1,0 +1,74 @@
+"""Names and ARNs of functions and layers: parsed once, at the boundary."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from lambent.domain.errors import invalid_parameter, resource_not_found
+from lambent.domain.limits import FUNCTION_NAME_MAX
+
+LATEST = "$LATEST"
+PARTITION = "aws"
+
+_FUNCTION = re.compile(
+    r"^(?:arn:(?P<partition>aws[a-zA-Z-]*):lambda:)?"
+    r"(?:(?P<region>(?:eusc-)?[a-z]{2}(?:-gov|-iso[a-z]?)?-[a-z]+-\d):)?"
+    r"(?:(?P<account>\d{12}):)?(?:function:)?"
+    r"(?P<name>[a-zA-Z0-9-_]+)(?::(?P<qualifier>\$LATEST|[a-zA-Z0-9-_]+))?$"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """Whose resources these are."""
+
+    account_id: str = "000000000000"
+    region: str = "us-east-1"
+
+    def function_arn(self, name: str, qualifier: str | None = None) -> str:
+        suffix = f":{qualifier}" if qualifier else ""
+        return f"arn:{PARTITION}:lambda:{self.region}:{self.account_id}:function:{name}{suffix}"
+
+    def layer_arn(self, name: str, version: int | None = None) -> str:
+        suffix = f":{version}" if version is not None else ""
+        return f"arn:{PARTITION}:lambda:{self.region}:{self.account_id}:layer:{name}{suffix}"
+
+    def role_arn(self, name: str, path: str = "/") -> str:
+        return f"arn:{PARTITION}:iam::{self.account_id}:role{path}{name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FunctionRef:
+    """A function as a caller named it: bare name, partial or full ARN, perhaps with a qualifier."""
+
+    name: str
+    qualifier: str | None
+
+
+def parse_function_ref(text: str, account: Account, *, qualifier: str | None = None) -> FunctionRef:
+    """The function that `text` names, with the qualifier from there or from the request.
+
+    Raises LambdaError: another region (ResourceNotFoundException), a contradiction between the two
+    qualifiers, a name over 64 characters (InvalidParameterValueException). Source: facts, 'Errors'.
+    """
+    match = _FUNCTION.match(text)
+    if match is None:
+        raise invalid_parameter(f"Invalid function name or ARN: {text}")
+    region, owner, name = match["region"], match["account"], match["name"]
+    if len(name) > FUNCTION_NAME_MAX:
+        raise invalid_parameter(
+            f"Function name {name} is longer than {FUNCTION_NAME_MAX} characters."
+        )
+    if region is not None and region != account.region:
+        raise resource_not_found(
+            f"Functions from '{region}' are not reachable in this region ('{account.region}')"
+        )
+    if owner is not None and owner != account.account_id:
+        raise resource_not_found(f"Function not found: {text}")
+    named = match["qualifier"]
+    if named is not None and qualifier is not None and named != qualifier:
+        raise invalid_parameter(
+            "The derived qualifier from the function name does not match the specified qualifier."
+        )
+    return FunctionRef(name=name, qualifier=named or qualifier)

@@ -1,0 +1,70 @@
+"""Errors by who is to blame: the caller (LambdaError), the function (FunctionError), us.
+
+`LambdaError` mirrors one of AWS's modelled or wire-only errors; its HTTP status and the case of its
+fields come from botocore's model, at the edge. A `FunctionError` is a result, never raised.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+class LambdaError(Exception):
+    """An error that AWS's API would answer: `code` is AWS's name of it, `members` its other fields."""
+
+    def __init__(self, code: str, message: str, **members: object) -> None:
+        super().__init__(f"{code}: {message}")
+        self.code = code
+        self.message = message
+        self.members: Mapping[str, object] = members
+
+
+class PlatformFault(Exception):
+    """Lambent's own fault: becomes ServiceException 500 at the edge and is logged there, once."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FunctionError:
+    """The customer's code failed; the payload is what AWS answers with `FunctionError: Unhandled`."""
+
+    payload: bytes
+    """JSON: errorType, errorMessage, …"""
+    error_type: str
+    """e.g. `Sandbox.Timedout`, `Runtime.ExitError`, `ValueError`."""
+    fatal: bool = False
+    """True where the environment cannot serve another invocation."""
+
+
+def resource_not_found(message: str) -> LambdaError:
+    return LambdaError("ResourceNotFoundException", message, Type="User")
+
+
+def resource_conflict(message: str) -> LambdaError:
+    return LambdaError("ResourceConflictException", message, Type="User")
+
+
+def invalid_parameter(message: str) -> LambdaError:
+    return LambdaError("InvalidParameterValueException", message, Type="User")
+
+
+def validation_failed(violations: list[str]) -> LambdaError:
+    """AWS's ValidationException; each violation is already a `Value '…' at '…' failed …` clause."""
+    noun = "error" if len(violations) == 1 else "errors"
+    return LambdaError(
+        "ValidationException",
+        f"{len(violations)} validation {noun} detected: " + "; ".join(violations),
+    )
+
+
+def throttled(reason: str, *, retry_after_s: int | None = None) -> LambdaError:
+    """429 with AWS's Reason. Text: facts, 'Throttle Reasons'."""
+    members: dict[str, object] = {"Reason": reason, "Type": "User"}
+    if retry_after_s is not None:
+        members["retryAfterSeconds"] = str(retry_after_s)
+    return LambdaError("TooManyRequestsException", "Rate Exceeded.", **members)
+
+
+def not_supported(what: str) -> LambdaError:
+    """An operation or option that Lambent does not have: said, never silently dropped."""
+    return LambdaError("UnsupportedOperationException", f"Lambent does not support {what} yet.")

@@ -1,0 +1,110 @@
+"""Lambda's nouns as frozen values: what a function is, inert."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from lambent.domain import limits
+from lambent.domain.arns import LATEST
+
+
+class State(StrEnum):
+    """FunctionConfiguration.State, the members that Lambent reaches."""
+
+    PENDING = "Pending"
+    ACTIVE = "Active"
+    FAILED = "Failed"
+
+
+class LastUpdateStatus(StrEnum):
+    SUCCESSFUL = "Successful"
+    FAILED = "Failed"
+    IN_PROGRESS = "InProgress"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """A state or an update status with the reason AWS shows beside it."""
+
+    value: str
+    reason: str | None = None
+    reason_code: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CodePackage:
+    """A stored, validated deployment package."""
+
+    digest: str
+    """Hex SHA-256 of the zip as uploaded: the key of the folder in the code store."""
+    sha256_b64: str
+    """CodeSha256 as the API shows it."""
+    size_bytes: int
+    """CodeSize: the zip's."""
+    unzipped_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerRef:
+    """A layer version as a function refers to it."""
+
+    arn: str
+    package: CodePackage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerVersion:
+    """One published version of a layer."""
+
+    name: str
+    version: int
+    package: CodePackage
+    description: str = ""
+    created: str
+    """ISO 8601 with milliseconds."""
+    compatible_runtimes: tuple[str, ...] = ()
+    compatible_architectures: tuple[str, ...] = ()
+    license_info: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FunctionVersion:
+    """Everything that an execution environment of one version is made from."""
+
+    name: str
+    arn: str
+    """Unqualified."""
+    version: str = LATEST
+    runtime: str
+    handler: str
+    role: str
+    code: CodePackage
+    layers: tuple[LayerRef, ...] = ()
+    description: str = ""
+    memory_mib: int = limits.MEMORY_MIB_DEFAULT
+    timeout_s: int = limits.TIMEOUT_S_DEFAULT
+    ephemeral_mib: int = limits.EPHEMERAL_MIB_MIN
+    environment: Mapping[str, str] | None = None
+    architectures: tuple[str, ...] = ("x86_64",)
+    last_modified: str = ""
+    revision_id: str
+    state: Status = field(default_factory=lambda: Status(value=State.PENDING))
+    last_update: Status | None = None
+
+    @property
+    def log_group(self) -> str:
+        return f"/aws/lambda/{self.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Function:
+    """A function: its $LATEST and what hangs on the name."""
+
+    latest: FunctionVersion
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        return self.latest.name

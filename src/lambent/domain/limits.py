@@ -1,0 +1,55 @@
+"""Every bound, with its unit and its source.
+
+Marks: [B] botocore's model `lambda/2015-03-31`; [LS] an answer recorded from real AWS in the
+LocalStack test-suite's snapshots; [DG] AWS Lambda Developer Guide; [RIE] AWS's Runtime Interface
+Emulator; [own] Lambent's own bound, where AWS names none.
+"""
+
+from __future__ import annotations
+
+MIB = 1024 * 1024
+
+# Payloads
+SYNC_REQUEST_BYTES_MAX = 6 * MIB  # [B] Invoke: 6 MB
+ASYNC_REQUEST_BYTES_MAX = MIB  # [B] Invoke: 1 MB for InvocationType Event
+RESPONSE_BYTES_MAX = 6_291_556  # [RIE] 6 MiB + 100
+CLIENT_CONTEXT_BYTES_MAX = 3_583  # [B] base64 length
+LOG_TAIL_BYTES = 4 * 1024  # [B] LogResult: last 4 KB
+
+# Code
+ZIP_BYTES_MAX = 52_428_800  # [LS]
+CREATE_FUNCTION_BODY_BYTES_MAX = 70_167_211  # [LS]
+UNZIPPED_BYTES_MAX = 262_144_000  # [LS] function and all its layers together
+CODE_STORAGE_BYTES_MAX = 80_530_636_800  # [DG] 75 GB
+ZIP_ENTRIES_MAX = 100_000  # [own]
+ZIP_PATH_BYTES_MAX = 1_024  # [own]
+
+# Configuration
+ENVIRONMENT_BYTES_MAX = 4 * 1024  # [DG]
+LAYERS_MAX = 5  # [LS]
+TAGS_MAX = 50  # [LS]
+FUNCTION_NAME_MAX = 64  # [B] bare name
+MEMORY_MIB_MIN, MEMORY_MIB_MAX = 128, 10_240  # [DG]
+MEMORY_MIB_DEFAULT = 128
+TIMEOUT_S_MIN, TIMEOUT_S_MAX = 1, 900  # [DG]
+TIMEOUT_S_DEFAULT = 3
+EPHEMERAL_MIB_MIN, EPHEMERAL_MIB_MAX = 512, 10_240  # [B]
+MEMORY_MIB_PER_VCPU = 1_769  # [DG]
+
+# Execution environments
+INIT_TIMEOUT_S = 10.0  # [DG] before the init is tried again inside the invocation
+FILE_DESCRIPTORS_MAX = 1_024  # [DG]
+PROCESSES_MAX = 1_024  # [DG]
+ACCOUNT_CONCURRENCY_DEFAULT = 1_000  # [DG]
+UNRESERVED_CONCURRENCY_MIN = 100  # [DG]
+IDLE_TIMEOUT_S = 600.0  # [own] AWS does not promise one; minutes were observed
+
+# Bounds of the server itself [own]
+HEADER_BYTES_MAX = 64 * 1024
+BODY_BYTES_MAX = CREATE_FUNCTION_BODY_BYTES_MAX
+CONNECTIONS_MAX = 8_192
+HEADER_TIMEOUT_S = 20.0
+BODY_TIMEOUT_S = 120.0
+KEEP_ALIVE_TIMEOUT_S = 120.0
+LOG_EVENT_BYTES_MAX = 256 * 1024  # [DG] CloudWatch Logs: one event
+LOG_GROUP_BYTES_MAX = 64 * MIB  # what a group keeps on disk before its oldest events go

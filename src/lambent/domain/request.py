@@ -1,0 +1,23 @@
+"""What an operation knows of the call besides its parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from lambent.domain.arns import Account
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestContext:
+    """The caller's side of one API call."""
+
+    account: Account
+    request_id: str
+    endpoint: str
+    """Scheme, host and port as the caller named them, e.g. `http://127.0.0.1:4566`."""
+
+
+Handler = Callable[[dict[str, Any], RequestContext], Awaitable[dict[str, Any]]]
+"""One operation: modelled parameters in, modelled result out; raises LambdaError."""

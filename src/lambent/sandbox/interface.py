@@ -1,0 +1,117 @@
+"""What a jailed process group is to the rest of Lambent; knows nothing of Lambda.
+
+A sandbox is launched blank (namespaces, root, network, a warm interpreter) and bound once to code
+and limits. A blank one that waits is *parked*. Everything privileged ends when `bind` has shut the
+jail; only then does the guest program run.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interpreter:
+    """A real interpreter on the host (never a shim)."""
+
+    runtime: str
+    """Lambda's name for it, e.g. `python3.11`."""
+    version: str
+    """As found by the file layout or asked of it, e.g. `3.11.7`; `` where unknown."""
+    executable: Path
+    """The resolved binary."""
+    prefix: Path
+    """What becomes /var/lang: holds bin/ and lib/pythonX.Y."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SandboxSpec:
+    """What a blank sandbox is bound to."""
+
+    task_dir: Path
+    """Becomes /var/task, read-only."""
+    opt_dir: Path | None
+    """Becomes /opt, read-only; None leaves /opt empty."""
+    tmp_mib: int
+    """Size of /tmp; not charged to memory."""
+    memory_mib: int
+    vcpus: float
+    """Share of processors (1.0 = one); the ceiling is the next whole number."""
+    processes_max: int
+    hostname: str
+    program: bytes
+    """Handed to the guest program once the jail is shut; opaque here."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SandboxExit:
+    """How the first process of a sandbox ended: an exit code or a signal."""
+
+    code: int | None
+    signal: int | None
+    out_of_memory: bool = False
+
+
+class Sandbox(Protocol):
+    """One jailed process group."""
+
+    sandbox_id: str
+    channel: socket.socket
+    """Our end of a stream socketpair, non-blocking."""
+    output: int
+    """File descriptor: read end of what is standard output and error inside, non-blocking."""
+    exited: asyncio.Future[SandboxExit]
+
+    async def bind(self, spec: SandboxSpec) -> None: ...
+
+    def memory_peak_bytes(self) -> int: ...
+
+    def kill(self) -> None:
+        """End the whole process tree; idempotent."""
+        ...
+
+    async def close(self) -> None:
+        """Give back cgroup, network and descriptors; after `exited`, or kills first."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IsolationItem:
+    """One promise of isolation on this host."""
+
+    name: str
+    enforced: bool
+    how: str
+    """What enforces it, or why nothing does."""
+    hint: str = ""
+    """How the operator gets it; empty where it is enforced."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IsolationReport:
+    """What the active backend enforces, and what not."""
+
+    backend: str
+    """`namespaces` or `process`."""
+    as_root: bool
+    items: tuple[IsolationItem, ...]
+
+
+class SandboxBackend(Protocol):
+    """Makes sandboxes; one per server."""
+
+    async def start(self) -> None: ...
+
+    async def launch(self, interpreter: Interpreter) -> Sandbox: ...
+
+    async def compile(self, interpreter: Interpreter, folder: Path) -> None:
+        """Compile the *.py in `folder` in a jail of its own, bounded in time; failures tolerated."""
+        ...
+
+    async def stop(self) -> None: ...
+
+    def report(self) -> IsolationReport: ...

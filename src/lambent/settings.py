@@ -1,0 +1,77 @@
+"""What an operator may choose, read once from the command line and the environment."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+def default_data_dir(environ: Mapping[str, str]) -> Path:
+    """Where state is kept unless told otherwise: XDG's data home, else ~/.local/share."""
+    base = environ.get("XDG_DATA_HOME") or str(
+        Path(environ.get("HOME", "/var/lib")) / ".local/share"
+    )
+    return Path(base) / "lambent"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Every setting, with its default. The environment's name is LAMBENT_<FIELD IN CAPITALS>."""
+
+    host: str = "127.0.0.1"
+    port: int = 4566
+    data_dir: Path = field(default_factory=lambda: default_data_dir(os.environ))
+    account_id: str = "000000000000"
+    region: str = "us-east-1"
+    isolation: str = "auto"
+    """auto | namespaces | process: `auto` takes the strongest that the host can give."""
+    network: str = "auto"
+    """auto | none: whether functions reach beyond this host's own endpoint."""
+    parked: int = 2
+    """Sandboxes kept warm and unbound for each runtime in use; 0 turns parking off."""
+    concurrency: int = 1000
+    """Account limit of concurrent executions."""
+    environments_max: int = 0
+    """Ceiling of environments on this host; 0 derives it from the host's memory."""
+    idle_timeout_s: float = 600.0
+    """How long an unused environment is kept."""
+    pythons: str = ""
+    """More interpreters, as `python3.12=/path/to/python,…`; found before any other."""
+    allow_reset: bool = False
+    """Whether POST /_lambent/reset empties the server."""
+
+
+_TRUE = {"1", "true", "yes", "on"}
+
+
+def load_settings(environ: Mapping[str, str], overrides: Mapping[str, object]) -> Settings:
+    """Settings from LAMBENT_* variables, then `overrides` (the command line); None means unset.
+
+    Raises ValueError naming the variable whose value does not fit.
+    """
+    values: dict[str, object] = {}
+    for name, kind in Settings.__annotations__.items():
+        raw = environ.get(f"LAMBENT_{name.upper()}")
+        if raw is not None and raw != "":
+            values[name] = _convert(name, str(kind), raw)
+    values.update({key: value for key, value in overrides.items() if value is not None})
+    return Settings(**values)  # type: ignore[arg-type]  # each was converted by its annotation
+
+
+def _convert(name: str, kind: str, raw: str) -> object:
+    try:
+        match kind:
+            case "int":
+                return int(raw)
+            case "float":
+                return float(raw)
+            case "bool":
+                return raw.strip().lower() in _TRUE
+            case "Path":
+                return Path(raw)
+            case _:
+                return raw
+    except ValueError:
+        raise ValueError(f"LAMBENT_{name.upper()}={raw!r} is not a valid {kind}") from None
