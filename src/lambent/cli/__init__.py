@@ -1,0 +1,1 @@
+"""The command line: an ordinary AWS client of a running server."""

@@ -18,6 +18,11 @@ _FUNCTION = re.compile(
     r"(?P<name>[a-zA-Z0-9-_]+)(?::(?P<qualifier>\$LATEST|[a-zA-Z0-9-_]+))?$"
 )
 
+_LAYER = re.compile(
+    r"^(?:arn:aws[a-zA-Z-]*:lambda:(?P<region>[a-z0-9-]+):(?P<account>\d{12}):layer:)?"
+    r"(?P<name>[a-zA-Z0-9-_]{1,140})(?::(?P<version>[0-9]{1,18}))?$"
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
@@ -44,6 +49,33 @@ class FunctionRef:
 
     name: str
     qualifier: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerName:
+    """A layer, or one version of it, as a caller named it; None where a bare name left it open."""
+
+    name: str
+    version: int | None
+    region: str | None
+    account_id: str | None
+
+
+def parse_layer_name(text: str) -> LayerName:
+    """The layer that `text` names: bare name, ARN, or ARN of a version.
+
+    Raises LambdaError InvalidParameterValueException for anything else.
+    """
+    match = _LAYER.match(text)
+    if match is None:
+        raise invalid_parameter(f"Invalid layer name or ARN: {text}")
+    version = match["version"]
+    return LayerName(
+        name=match["name"],
+        version=int(version) if version else None,
+        region=match["region"],
+        account_id=match["account"],
+    )
 
 
 def parse_function_ref(text: str, account: Account, *, qualifier: str | None = None) -> FunctionRef:

@@ -11,7 +11,10 @@ from dataclasses import dataclass
 
 
 class LambdaError(Exception):
-    """An error that AWS's API would answer: `code` is AWS's name of it, `members` its other fields."""
+    """An error that AWS's API would answer.
+
+    `code` is AWS's name of it, `members` are its other fields.
+    """
 
     def __init__(self, code: str, message: str, **members: object) -> None:
         super().__init__(f"{code}: {message}")
@@ -26,7 +29,7 @@ class PlatformFault(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FunctionError:
-    """The customer's code failed; the payload is what AWS answers with `FunctionError: Unhandled`."""
+    """The customer's code failed: what AWS answers with `FunctionError: Unhandled`."""
 
     payload: bytes
     """JSON: errorType, errorMessage, …"""

@@ -23,6 +23,8 @@ UNZIPPED_BYTES_MAX = 262_144_000  # [LS] function and all its layers together
 CODE_STORAGE_BYTES_MAX = 80_530_636_800  # [DG] 75 GB
 ZIP_ENTRIES_MAX = 100_000  # [own]
 ZIP_PATH_BYTES_MAX = 1_024  # [own]
+ZIP_NAME_BYTES_MAX = 255  # [own] one part of a path; the file systems' own limit
+ZIP_PATH_DEPTH_MAX = 100  # [own]
 
 # Configuration
 ENVIRONMENT_BYTES_MAX = 4 * 1024  # [DG]

@@ -1,0 +1,123 @@
+"""A load of signed Invoke requests: the same bytes to Lambent and to the floor program."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import socket
+import statistics
+import time
+from typing import Any
+
+import uvloop
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+
+EVENT = b'{"message": "%s"}' % (b"x" * 85)
+assert len(EVENT) == 100
+
+_LENGTH = re.compile(rb"\r\ncontent-length: (\d+)\r\n", re.IGNORECASE)
+
+
+def signed_invoke(port: int, name: str, body: bytes = EVENT) -> bytes:
+    """One whole HTTP request, signed with SigV4 as an SDK does."""
+    url = f"http://127.0.0.1:{port}/2015-03-31/functions/{name}/invocations"
+    request = AWSRequest("POST", url, data=body, headers={"Content-Type": "application/json"})
+    SigV4Auth(Credentials("test", "test"), "lambda", "us-east-1").add_auth(request)
+    headers = dict(request.headers.items())
+    headers.update(
+        {
+            "Host": f"127.0.0.1:{port}",
+            "User-Agent": "Boto3/1.44.5 md/Botocore#1.44.5 ua/2.1 os/linux lang/python#3.11.7",
+            "amz-sdk-invocation-id": "5ab2b5a8-8f6d-4ab1-92a7-0cf8f8f0d8a5",
+            "amz-sdk-request": "attempt=1",
+            "Content-Length": str(len(body)),
+        }
+    )
+    lines = "".join(f"{key}: {value}\r\n" for key, value in headers.items())
+    path = url.partition(f":{port}")[2]
+    return f"POST {path} HTTP/1.1\r\n{lines}\r\n".encode() + body
+
+
+def exchange(connection: socket.socket, request: bytes) -> tuple[bytes, bytes]:
+    """Send one request and read its whole answer: head and body."""
+    connection.sendall(request)
+    data = bytearray()
+    while True:
+        part = connection.recv(262_144)
+        if not part:
+            raise ConnectionError("the server closed the connection")
+        data += part
+        end = data.find(b"\r\n\r\n")
+        if end < 0:
+            continue
+        found = _LENGTH.search(data[: end + 2])
+        size = int(found[1]) if found else 0
+        if len(data) >= end + 4 + size:
+            return bytes(data[:end]), bytes(data[end + 4 :])
+
+
+def connect(port: int) -> socket.socket:
+    connection = socket.create_connection(("127.0.0.1", port))
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return connection
+
+
+def one_client_p50_us(port: int, request: bytes, *, count: int) -> float:
+    """Median microseconds of `count` requests, one after the other on one connection."""
+    with connect(port) as connection:
+        times = []
+        for _ in range(count):
+            started = time.perf_counter_ns()
+            head, _ = exchange(connection, request)
+            times.append(time.perf_counter_ns() - started)
+            assert head.startswith(b"HTTP/1.1 200"), head
+    return statistics.median(times) / 1000
+
+
+class _Client(asyncio.Protocol):
+    """Sends the next request when the answer to the last is whole."""
+
+    def __init__(self, request: bytes, counter: list[int]) -> None:
+        self.request = request
+        self.counter = counter
+        self.pending = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport: Any = transport
+        self.transport.write(self.request)
+
+    def data_received(self, data: bytes) -> None:
+        data = self.pending + data if self.pending else data
+        end = data.find(b"\r\n\r\n")
+        if end < 0 or len(data) < end + 4 + int(_LENGTH.search(data)[1]):  # type: ignore[index]
+            self.pending = data
+            return
+        assert data.startswith(b"HTTP/1.1 200"), data[:200]
+        self.pending = b""
+        self.counter[0] += 1
+        self.transport.write(self.request)
+
+
+def throughput_per_s(port: int, request: bytes, *, clients: int, seconds: float) -> float:
+    """Requests a second of `clients` connections, each with one request at a time."""
+
+    async def run() -> float:
+        loop = asyncio.get_running_loop()
+        counter = [0]
+        transports = []
+        for _ in range(clients):
+            transport, _ = await loop.create_connection(
+                lambda: _Client(request, counter), "127.0.0.1", port
+            )
+            transports.append(transport)
+        await asyncio.sleep(0.5)  # every environment has started by then
+        begun, started = counter[0], time.perf_counter()
+        await asyncio.sleep(seconds)
+        rate = (counter[0] - begun) / (time.perf_counter() - started)
+        for transport in transports:
+            transport.abort()
+        return rate
+
+    return uvloop.run(run())

@@ -1,0 +1,81 @@
+"""Which sandbox backend this host gets, and what it says of itself."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from lambent.placement.placement import environments_ceiling
+from lambent.runtime import python as python_runtime
+from lambent.sandbox.cgroups import detect_cgroups
+from lambent.sandbox.interface import IsolationReport, SandboxBackend
+from lambent.sandbox.namespaces import NamespaceBackend
+from lambent.sandbox.network import make_network
+from lambent.settings import Settings
+
+INSIDE_PORT = 4566
+"""Where a function finds Lambent's endpoint on its own loopback, whatever the server's port is."""
+AWS_SDK = ("boto3", "botocore", "s3transfer", "jmespath", "dateutil", "urllib3", "six")
+"""What Lambda's Python runtimes bring: boto3 and all that it needs."""
+
+
+def make_backend(
+    settings: Settings, *, code_root: Path, on_listener: Callable[[str, int, socket.socket], None]
+) -> SandboxBackend:
+    """The backend that the settings ask for; it proves itself in `start`."""
+    as_root = os.geteuid() == 0
+    return NamespaceBackend(
+        code_root=code_root,
+        program_dir=Path(python_runtime.__path__[0]),
+        inside_ports=(INSIDE_PORT,),
+        on_listener=on_listener,
+        cgroups=detect_cgroups(),
+        network=make_network(settings.network, as_root),
+        runtime_packages=sdk_paths(),
+        hidden=(settings.data_dir,),
+    )
+
+
+def sdk_paths() -> list[Path]:
+    """Files and folders of the SDK in this interpreter's site-packages."""
+    paths = []
+    for name in AWS_SDK:
+        spec = importlib.util.find_spec(name)
+        if spec is not None and spec.origin is not None:
+            origin = Path(spec.origin)
+            paths.append(origin.parent if origin.name == "__init__.py" else origin)
+    return paths
+
+
+async def probe(settings: Settings) -> IsolationReport:
+    """What this host can enforce, tried for real and undone."""
+    backend = make_backend(
+        settings, code_root=settings.data_dir / "code", on_listener=lambda *_: None
+    )
+    try:
+        await backend.start()
+        return backend.report()
+    finally:
+        await backend.stop()
+
+
+def describe_report(report: IsolationReport) -> dict[str, Any]:
+    """The isolation report as JSON shows it."""
+    return {
+        "backend": report.backend,
+        "as_root": report.as_root,
+        "items": [
+            {"name": one.name, "enforced": one.enforced, "how": one.how, "hint": one.hint}
+            for one in report.items
+        ],
+    }
+
+
+def environments_max(settings: Settings) -> int:
+    """The setting, else what this host's memory allows."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return settings.environments_max or environments_ceiling(memory)

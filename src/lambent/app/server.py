@@ -1,0 +1,260 @@
+"""One running Lambent: settings become objects, wired to each other. No decisions are made here."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import socket
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from lambent import __version__
+from lambent.api.operations import LambdaOperations
+from lambent.app.backend import INSIDE_PORT, describe_report, environments_max, make_backend
+from lambent.clock import SystemClock
+from lambent.control.downloads import load_downloads
+from lambent.control.functions import Functions
+from lambent.control.layers import Layers
+from lambent.control.packages import Packages
+from lambent.control.registry import Registry
+from lambent.control.tags import Tags
+from lambent.domain import limits
+from lambent.domain.arns import Account
+from lambent.domain.errors import PlatformFault
+from lambent.environment.environment import Platform
+from lambent.environment.program import Surroundings
+from lambent.gateway.gateway import Gateway
+from lambent.gateway.invoke_route import InvokeRoute
+from lambent.gateway.local import LocalRoutes
+from lambent.http.protocol import HttpLimits
+from lambent.http.server import HttpServer
+from lambent.invoke.invoker import Invoker
+from lambent.observe.meter import Meter, Usage
+from lambent.placement.concurrency import ConcurrencyLedger
+from lambent.placement.parking import Parking
+from lambent.placement.placement import SWEEP_S, Placement
+from lambent.placement.publisher import Publisher, Specs
+from lambent.runtime.interpreters import find_interpreters, how_to_get
+from lambent.services.iam import Iam
+from lambent.services.iam import rows as iam_rows
+from lambent.services.logs import Logs
+from lambent.services.sts import Sts
+from lambent.settings import Settings
+from lambent.store.database import Database
+from lambent.store.files import CodeStore
+from lambent.store.logs import LogStore
+from lambent.store.usage import UsageRow, clear_usage, load_usage, store_usage
+from lambent.tasks import Tasks
+
+USAGE_FLUSH_S = 1.0
+
+
+class Server:
+    """Everything one running Lambent is made of."""
+
+    def __init__(self, settings: Settings, tasks: Tasks, blocking: ThreadPoolExecutor) -> None:
+        self.settings = settings
+        self._tasks = tasks
+        self._blocking = blocking
+        self.clock = SystemClock()
+        self.account = Account(account_id=settings.account_id, region=settings.region)
+        self.interpreters = find_interpreters(settings.pythons, os.environ)
+        data = settings.data_dir
+        self.database = Database(data / "lambent.db")
+        self.files = CodeStore(data / "code", executor=blocking)
+        self.logs = LogStore(data / "logs.db", wall_s=self.clock.wall_s)
+        self.meter = Meter()
+        self.backend = make_backend(
+            settings, code_root=self.files.root, on_listener=self._on_listener
+        )
+        self.parking = Parking(self.backend, self.interpreters, tasks, parked=settings.parked)
+        self.placement = Placement(
+            Platform(
+                launcher=self.parking,
+                specs=Specs(self.files),
+                logs=self.logs,
+                meter=self.meter,
+                clock=self.clock,
+                tasks=tasks,
+                loop=asyncio.get_running_loop(),
+                around=Surroundings(
+                    region=settings.region, endpoint_url=f"http://127.0.0.1:{INSIDE_PORT}"
+                ),
+            ),
+            environments_max=environments_max(settings),
+            idle_timeout_s=settings.idle_timeout_s,
+        )
+        self.registry = Registry(
+            account=self.account,
+            database=self.database,
+            files=self.files,
+            packages=Packages(self.files, executor=blocking),
+            publisher=Publisher(
+                self.files, self.backend, self.parking, self.interpreters, how_to_get=how_to_get
+            ),
+            retirer=self.placement,
+        )
+        self.layers = Layers(self.registry, clock=self.clock)
+        self.functions = Functions(self.registry, self.layers, clock=self.clock)
+        self.ledger = ConcurrencyLedger(settings.concurrency)
+        self.invoker = Invoker(self.functions, self.ledger, self.placement, self.meter)
+        self.iam = Iam(self.database, clock=self.clock)
+        self.http: HttpServer
+        self.port = 0
+
+    async def start(self) -> None:
+        """Open the state, get the host ready, listen. Raises PlatformFault and OSError."""
+        self.settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        await self.database.start()
+        usage = await self.database.read(load_usage)
+        self.meter.load({row[0]: usage_of(row) for row in usage})
+        await self.backend.start()
+        await self.registry.load()
+        downloads = await load_downloads(self.database, clock=self.clock)
+        gateway = Gateway(
+            account=self.account,
+            operations={
+                "lambda": LambdaOperations(
+                    registry=self.registry,
+                    functions=self.functions,
+                    layers=self.layers,
+                    tags=Tags(self.registry),
+                    downloads=downloads,
+                    concurrency=self.settings.concurrency,
+                ).operations,
+                "sts": Sts().operations,
+                "iam": self.iam.operations,
+                "logs": Logs(self.logs, clock=self.clock).operations,
+            },
+            invoke=InvokeRoute(self.invoker, self.account),
+            local=LocalRoutes(
+                health=self.health,
+                bill=self.bill,
+                reset=self.reset if self.settings.allow_reset else None,
+                downloads=downloads,
+                package_path=self.files.zip_path,
+            ),
+            tasks=self._tasks,
+            default_endpoint=lambda: f"http://{self.settings.host}:{self.port}",
+        )
+        self.http = HttpServer(gateway, HTTP_LIMITS)
+        self.port = await self.http.listen(self.settings.host, self.settings.port)
+
+    async def stop(self) -> None:
+        """Drain: running invocations finish within their time-outs; then everything ends."""
+        self.http.stop_listening()
+        self.http.drain()
+        await self.invoker.drain()
+        await asyncio.sleep(0)  # the last answers leave before their connections
+        self.http.drain()
+
+    async def close(self) -> None:
+        """End every process and store what is pending; also after a start that failed."""
+        self.placement.stop()
+        await self.parking.close()
+        await self.backend.stop()
+        with contextlib.suppress(PlatformFault):
+            await self.store_usage()
+        await self.logs.close()
+        await self.files.close()
+        await self.database.close()
+
+    async def reset(self) -> None:
+        """Back to empty: functions, layers, roles, logs, bill; environments end."""
+        await self.registry.reset()
+        await self.database.write(iam_rows.delete_everything)
+        await self.logs.clear()
+        self.meter.clear()
+        await self.database.write(clear_usage)
+
+    async def store_usage(self) -> None:
+        changed = self.meter.take_changed()
+        if changed:
+            rows = [usage_row(name, usage) for name, usage in changed.items()]
+            await self.database.write(lambda connection: store_usage(connection, rows))
+
+    # Loops for ever, as tasks
+
+    async def expire_idle(self) -> None:
+        while True:
+            await asyncio.sleep(SWEEP_S)
+            self.placement.expire_idle()
+
+    async def flush_usage(self) -> None:
+        while True:
+            await asyncio.sleep(USAGE_FLUSH_S)
+            await self.store_usage()
+
+    # What people and tools ask
+
+    def health(self) -> dict[str, Any]:
+        report = self.backend.report()
+        return {
+            "status": "ready",
+            "version": __version__,
+            "services": ["lambda", "iam", "logs", "sts"],
+            "isolation": describe_report(report),
+            "runtimes": {
+                name: {"version": one.version, "path": str(one.executable)}
+                for name, one in self.interpreters.items()
+            },
+            "environments": {"alive": self.placement.count, "max": self.placement.environments_max},
+        }
+
+    def bill(self) -> dict[str, Any]:
+        usage = self.meter.usage()
+        total = Usage()
+        for one in usage.values():
+            total.add(one)
+        functions = {name: one.as_dict() for name, one in sorted(usage.items())}
+        return {"functions": functions, "total": total.as_dict()}
+
+    def _on_listener(self, sandbox_id: str, port: int, listener: socket.socket) -> None:
+        """Serve the endpoint on a socket that listens inside a sandbox's network."""
+        loop = asyncio.get_running_loop()
+        listener.setblocking(False)
+        loop.add_reader(listener.fileno(), self._accept, listener)
+
+    def _accept(self, listener: socket.socket) -> None:
+        try:
+            accepted, _ = listener.accept()
+        except BlockingIOError:
+            return
+        except OSError:
+            asyncio.get_running_loop().remove_reader(listener.fileno())
+            return
+        self._tasks.spawn(self.http.adopt(accepted), name="adopt a connection")
+
+
+HTTP_LIMITS = HttpLimits(
+    connections=limits.CONNECTIONS_MAX,
+    header_bytes=limits.HEADER_BYTES_MAX,
+    header_timeout_s=limits.HEADER_TIMEOUT_S,
+    body_timeout_s=limits.BODY_TIMEOUT_S,
+    idle_s=limits.KEEP_ALIVE_TIMEOUT_S,
+)
+
+
+def usage_of(row: UsageRow) -> Usage:
+    _, invocations, errors, throttles, billed, gb_s, usd = row
+    return Usage(
+        invocations=invocations,
+        errors=errors,
+        throttles=throttles,
+        billed_ms=billed,
+        gb_s=gb_s,
+        usd=usd,
+    )
+
+
+def usage_row(name: str, usage: Usage) -> UsageRow:
+    return (
+        name,
+        usage.invocations,
+        usage.errors,
+        usage.throttles,
+        usage.billed_ms,
+        usage.gb_s,
+        usage.usd,
+    )

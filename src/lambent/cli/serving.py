@@ -1,0 +1,121 @@
+"""`start` and `doctor`: their options. What they do is `lambent.app`'s."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from lambent.cli.durations import parse_duration_s
+from lambent.settings import Settings
+
+_PORT_MAX = 65_535
+
+
+class _JoinPythons(argparse.Action):
+    """Gathers repeated `--python RUNTIME=PATH` in the form of Settings.pythons: comma-separated."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: str | Sequence[Any] | None,
+        option_string: str | None = None,
+    ) -> None:
+        name, _, path = str(values).partition("=")
+        if not name or not path or "," in path:
+            parser.error(f"{option_string}: expected RUNTIME=PATH, as python3.12=/usr/bin/python3")
+        before = getattr(namespace, self.dest, None)
+        setattr(namespace, self.dest, f"{before},{values}" if before else values)
+
+
+def add_parsers(commands: Any) -> None:
+    """`commands` is what argparse's add_subparsers returns, whose type is private."""
+    start = commands.add_parser(
+        "start",
+        help="serve in the foreground",
+        description="Serve Lambda's API in the foreground until SIGTERM or Ctrl-C. Settings "
+        "come from the environment too, as LAMBENT_PORT, LAMBENT_IDLE_TIMEOUT_S, LAMBENT_PYTHONS.",
+    )
+    start.add_argument("--host", help="address to listen on (127.0.0.1)")
+    start.add_argument("--port", type=_port, help="port to listen on; 0 takes a free one (4566)")
+    start.add_argument("--account-id", metavar="ID", help="the account (000000000000)")
+    # SUPPRESS here and below: what stood before the command is not undone.
+    start.add_argument("--region", default=argparse.SUPPRESS, help="AWS region (us-east-1)")
+    start.add_argument("--concurrency", type=_count, metavar="N", help="account limit (1000)")
+    start.add_argument(
+        "--environments-max",
+        type=_count,
+        metavar="N",
+        help="ceiling of environments on this host (0: from its memory)",
+    )
+    start.add_argument(
+        "--parked",
+        type=_count,
+        metavar="N",
+        help="sandboxes kept warm for each runtime in use (2)",
+    )
+    start.add_argument(
+        "--idle-timeout",
+        dest="idle_timeout_s",
+        type=parse_duration_s,
+        metavar="DURATION",
+        help="how long an unused environment is kept (10m)",
+    )
+    start.add_argument(
+        "--allow-reset",
+        action="store_true",
+        default=None,
+        help="let POST /_lambent/reset empty the server",
+    )
+    _add_host_options(start)
+    doctor = commands.add_parser(
+        "doctor",
+        help="what this host can enforce, and how to get the rest",
+        description="Report which isolation this host can enforce and which runtimes it has.",
+    )
+    doctor.add_argument(
+        "--json", action="store_true", default=argparse.SUPPRESS, help="print JSON, for programs"
+    )
+    _add_host_options(doctor)
+
+
+def settings_overrides(arguments: argparse.Namespace) -> dict[str, object]:
+    """What the command line sets, by Settings' field names; the rest is not in it."""
+    given = vars(arguments)
+    return {name: given[name] for name in Settings.__annotations__ if given.get(name) is not None}
+
+
+def _add_host_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--data-dir", type=Path, metavar="DIR", help="where state is kept (~/.local/share/lambent)"
+    )
+    parser.add_argument(
+        "--isolation",
+        choices=("auto", "namespaces", "process"),
+        help="auto takes the strongest that the host can give",
+    )
+    parser.add_argument(
+        "--network", choices=("auto", "none"), help="whether functions reach beyond this endpoint"
+    )
+    parser.add_argument(
+        "--python",
+        dest="pythons",
+        action=_JoinPythons,
+        metavar="RUNTIME=PATH",
+        help="one more interpreter, as python3.12=/opt/python3.12/bin/python3.12; repeatable",
+    )
+
+
+def _port(text: str) -> int:
+    port = _count(text)
+    if port > _PORT_MAX:
+        raise argparse.ArgumentTypeError(f"{text} is not a port (0 to {_PORT_MAX})")
+    return port
+
+
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdigit()):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 0")
+    return int(text)

@@ -1,0 +1,235 @@
+"""Functions: create, read, change, delete.
+
+The code is unpacked, its layers merged and everything compiled before an operation answers, so the
+committed row is Active at once. The answer still says what AWS's says (Pending, or InProgress),
+because tools wait for the change from one to the other; their first look finds it done. As on AWS
+that change takes a new RevisionId, so the one in the answer is already out of date.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from lambent.clock import Clock, format_iso_ms
+from lambent.control import rules
+from lambent.control.layers import Layers
+from lambent.control.paging import Page, take_page
+from lambent.control.registry import Registry, digests_of, with_state
+from lambent.control.rules import Configuration
+from lambent.domain.arns import LATEST
+from lambent.domain.errors import invalid_parameter, resource_conflict, resource_not_found
+from lambent.domain.function import (
+    CodePackage,
+    Function,
+    FunctionVersion,
+    LastUpdateStatus,
+    LayerRef,
+    State,
+    Status,
+)
+from lambent.store import rows
+
+FUNCTIONS_PAGE_MAX = 50  # [B] ListFunctions: at most 50, however many are asked for
+
+_CREATING = "The function is being created."  # [LS] for creations and updates alike
+
+
+class Functions:
+    """The operations on functions of one account."""
+
+    def __init__(self, registry: Registry, layers: Layers, *, clock: Clock) -> None:
+        self._registry = registry
+        self._layers = layers
+        self._clock = clock
+
+    def get_version(self, name: str, qualifier: str | None = None) -> FunctionVersion:
+        """The version that an invocation runs. Hot path: two lookups.
+
+        Raises ResourceNotFoundException; only $LATEST exists so far.
+        """
+        function = self._registry.functions.get(name)
+        if function is None or (qualifier is not None and qualifier != LATEST):
+            arn = self._registry.account.function_arn(name, qualifier)
+            raise resource_not_found(f"Function not found: {arn}")
+        return function.latest
+
+    def get(self, name: str, qualifier: str | None = None) -> Function:
+        """The function with its tags; raises as `get_version` does."""
+        self.get_version(name, qualifier)
+        return self._registry.functions[name]
+
+    def list(self, *, marker: str | None, items_max: int | None) -> Page[FunctionVersion]:
+        """By name."""
+        return take_page(
+            sorted(self._registry.functions),
+            lambda name: self._registry.functions[name].latest,
+            marker=marker,
+            items_max=min(items_max or FUNCTIONS_PAGE_MAX, FUNCTIONS_PAGE_MAX),
+        )
+
+    async def create(
+        self,
+        name: str,
+        configuration: Configuration,
+        code: bytes,
+        *,
+        tags: Mapping[str, str],
+    ) -> FunctionVersion:
+        """A new function, as AWS's answer shows it. Nothing remains of one that fails."""
+        rules.check_configuration(configuration)
+        rules.check_complete(configuration)
+        rules.check_tags(tags)
+        layers = self._layers.resolve(configuration.layers or ())
+        if name in self._registry.functions:
+            raise resource_conflict(f"Function already exist: {name}")  # [LS]
+        held = self._registry.files.holding([layer.package.digest for layer in layers])
+        with self._registry.changing(name) as generation, held:
+            async with self._registry.storing(code) as package:
+                with self._registry.reserving(package.size_bytes):
+                    draft = self._draft(name, configuration, package, layers)
+                    await self._publish(generation, draft, tags=tags)
+        return replace(
+            draft,
+            state=Status(value=State.PENDING, reason=_CREATING, reason_code="Creating"),
+            last_update=None,
+        )
+
+    async def update_configuration(
+        self, name: str, configuration: Configuration, *, revision_id: str | None
+    ) -> FunctionVersion:
+        """What is given replaces what was; the rest stays."""
+        current = self._registry.find(name).latest
+        rules.check_revision(revision_id, current.revision_id)
+        rules.check_configuration(configuration)
+        layers = current.layers
+        if configuration.layers is not None:
+            layers = self._layers.resolve(configuration.layers)
+        with self._registry.changing(name) as generation:
+            changed = self._stamp(_configured(current, configuration, layers))
+            await self._publish(generation, changed)
+        return _in_progress(changed)
+
+    async def update_code(
+        self,
+        name: str,
+        code: bytes,
+        *,
+        architectures: tuple[str, ...] | None,
+        revision_id: str | None,
+        dry_run: bool,
+    ) -> FunctionVersion:
+        """New code for $LATEST; `dry_run` validates all of it and changes nothing."""
+        current = self._registry.find(name).latest
+        rules.check_revision(revision_id, current.revision_id)
+        with self._registry.changing(name) as generation:
+            async with self._registry.storing(code) as package:
+                growth = max(0, package.size_bytes - current.code.size_bytes)
+                with self._registry.reserving(growth):
+                    changed = self._stamp(
+                        replace(
+                            current,
+                            code=package,
+                            architectures=architectures or current.architectures,
+                        )
+                    )
+                    if dry_run:
+                        self._check_size(changed)
+                        return _in_progress(changed)
+                    await self._publish(generation, changed)
+        return _in_progress(changed)
+
+    async def delete(self, name: str, qualifier: str | None) -> None:
+        """The whole function; a single version cannot exist yet."""
+        if qualifier == LATEST:  # AWS's text
+            raise invalid_parameter(
+                "$LATEST version cannot be deleted without deleting the function."
+            )
+        function = self.get(name, qualifier)
+        with self._registry.changing(name) as generation:
+            await self._registry.commit(
+                generation,
+                lambda c: rows.delete_function(c, self._registry.account, name),
+                lambda _: self._forget(name),
+            )
+        await self._registry.sweep(digests_of(function.latest))
+
+    def _forget(self, name: str) -> None:
+        self._registry.functions.pop(name, None)
+        self._registry.retirer.retire(name)
+
+    def _draft(
+        self,
+        name: str,
+        configuration: Configuration,
+        package: CodePackage,
+        layers: tuple[LayerRef, ...],
+    ) -> FunctionVersion:
+        bare = FunctionVersion(
+            name=name,
+            arn=self._registry.account.function_arn(name),
+            runtime=configuration.runtime or "",
+            handler=configuration.handler or "",
+            role=configuration.role or "",
+            code=package,
+            revision_id="",
+        )
+        return self._stamp(_configured(bare, configuration, layers))
+
+    def _stamp(self, version: FunctionVersion) -> FunctionVersion:
+        return replace(
+            version,
+            last_modified=format_iso_ms(self._clock.wall_s()),
+            revision_id=str(uuid.uuid4()),
+        )
+
+    async def _publish(
+        self,
+        generation: int,
+        version: FunctionVersion,
+        *,
+        tags: Mapping[str, str] | None = None,
+    ) -> None:
+        """Make everything that the version needs, then commit it as $LATEST."""
+        self._check_size(version)
+        with self._registry.files.holding(digests_of(version)):
+            await self._registry.packages.merge([layer.package.digest for layer in version.layers])
+            state = await self._registry.publisher.prepare(version)
+            settled = replace(with_state(version, state), revision_id=str(uuid.uuid4()))
+            await self._registry.store_version(generation, settled, tags=tags)
+
+    def _check_size(self, version: FunctionVersion) -> None:
+        rules.check_unzipped(
+            version.code.unzipped_bytes,
+            sum(layer.package.unzipped_bytes for layer in version.layers),
+        )
+
+
+def _configured(
+    version: FunctionVersion, configuration: Configuration, layers: Sequence[LayerRef]
+) -> FunctionVersion:
+    """The version with what was given put in."""
+    given: dict[str, object] = {
+        member: value
+        for member in (
+            "runtime",
+            "handler",
+            "role",
+            "description",
+            "memory_mib",
+            "timeout_s",
+            "ephemeral_mib",
+            "architectures",
+        )
+        if (value := getattr(configuration, member)) is not None
+    }
+    if configuration.environment is not None:
+        given["environment"] = dict(configuration.environment)
+    return replace(version, layers=tuple(layers), **given)  # type: ignore[arg-type]  # by its names
+
+
+def _in_progress(version: FunctionVersion) -> FunctionVersion:
+    """The version as the answer of an update shows it. Source: facts, 'States'."""
+    status = Status(value=LastUpdateStatus.IN_PROGRESS, reason=_CREATING, reason_code="Creating")
+    return replace(version, last_update=status)

@@ -1,0 +1,127 @@
+"""Fakes of what control asks for, and a control plane on them, for tests."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import AsyncIterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lambent.clock import Clock, ManualClock
+from lambent.control.downloads import Downloads, load_downloads
+from lambent.control.functions import Functions
+from lambent.control.interface import Publisher
+from lambent.control.layers import Layers
+from lambent.control.packages import Packages
+from lambent.control.registry import Registry
+from lambent.control.tags import Tags
+from lambent.domain.arns import Account
+from lambent.domain.function import FunctionVersion, State, Status
+from lambent.store.database import Database
+from lambent.store.files import CodeStore
+
+
+@dataclass(slots=True, kw_only=True)
+class FakePublisher:
+    """Every runtime is there, but those in `missing`."""
+
+    missing: set[str] = field(default_factory=set)
+    prepared: list[FunctionVersion] = field(default_factory=list)
+
+    async def prepare(self, version: FunctionVersion) -> Status:
+        self.prepared.append(version)
+        if version.runtime in self.missing:
+            return Status(
+                value=State.FAILED,
+                reason=f"No interpreter for {version.runtime}.",
+                reason_code="InvalidRuntime",
+            )
+        return Status(value=State.ACTIVE)
+
+
+@dataclass(slots=True, kw_only=True)
+class FakeRetirer:
+    """Remembers what was retired; `in_use` is what environments have mounted."""
+
+    retired: list[str] = field(default_factory=list)
+    in_use: set[str] = field(default_factory=set)
+
+    def retire(self, name: str) -> None:
+        self.retired.append(name)
+
+    def retire_all(self) -> None:
+        self.retired.append("*")
+
+    def mounted(self) -> set[str]:
+        return self.in_use
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ControlPlane:
+    """All of control on a real database and a real code store."""
+
+    account: Account
+    clock: Clock
+    database: Database
+    files: CodeStore
+    retirer: FakeRetirer
+    registry: Registry
+    functions: Functions
+    layers: Layers
+    tags: Tags
+    downloads: Downloads
+
+
+@asynccontextmanager
+async def running_control(
+    folder: Path,
+    *,
+    publisher: Publisher | None = None,
+    clock: Clock | None = None,
+    retirer: FakeRetirer | None = None,
+) -> AsyncIterator[ControlPlane]:
+    """A control plane whose state is in `folder`; entered again, it finds that state."""
+    account, clock, retirer = Account(), clock or ManualClock(), retirer or FakeRetirer()
+    executor = ThreadPoolExecutor(2, thread_name_prefix="lambent-files")
+    database = Database(folder / "lambent.db")
+    files = CodeStore(folder / "store", executor=executor)
+    registry = Registry(
+        account=account,
+        database=database,
+        files=files,
+        packages=Packages(files, executor=executor),
+        publisher=publisher or FakePublisher(),
+        retirer=retirer,
+    )
+    layers = Layers(registry, clock=clock)
+    try:
+        await database.start()
+        await registry.load()
+        yield ControlPlane(
+            account=account,
+            clock=clock,
+            database=database,
+            files=files,
+            retirer=retirer,
+            registry=registry,
+            functions=Functions(registry, layers, clock=clock),
+            layers=layers,
+            tags=Tags(registry),
+            downloads=await load_downloads(database, clock=clock),
+        )
+    finally:
+        await files.close()
+        await database.close()
+        executor.shutdown()
+
+
+def make_zip(contents: Mapping[str, str | bytes]) -> bytes:
+    """A zip of these files."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in contents.items():
+            archive.writestr(name, content)
+    return buffer.getvalue()

@@ -1,0 +1,501 @@
+"""One execution environment from its first init to its end: the driver of `lifecycle`.
+
+It is the asyncio protocol of the channel to its sandbox, so that a warm invocation costs one write
+and one read with no task in between. Everything that happens to it (frames, timers, the end of the
+process, requests to stop) becomes an Event; `lifecycle.decide` says what follows.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol, cast
+
+from lambent.clock import Clock, Instant
+from lambent.domain import limits
+from lambent.domain.errors import FunctionError, LambdaError
+from lambent.domain.function import FunctionVersion
+from lambent.domain.invocation import Invocation, Outcome
+from lambent.environment import failures
+from lambent.environment.lifecycle import Action, Event, Phase, decide
+from lambent.environment.output import OutputLog
+from lambent.environment.program import Surroundings, build_program
+from lambent.observe import lines
+from lambent.observe.logs import LogWriter
+from lambent.observe.meter import Meter
+from lambent.runtime.frames import FrameDecoder, Kind, ProtocolError, encode_invoke
+from lambent.sandbox.interface import Sandbox, SandboxExit, SandboxSpec
+from lambent.tasks import Tasks
+
+log = logging.getLogger("lambent")
+
+Done = Callable[[Outcome | LambdaError], None]
+
+OUTPUT_READ_BYTES = 64 * 1024
+DRAIN_READS_MAX = 64
+MIB = 1024 * 1024
+
+
+@dataclass(slots=True, eq=False)
+class Lease:
+    """One invocation with the way to answer it."""
+
+    invocation: Invocation
+    done: Done
+
+
+class Launcher(Protocol):
+    """Gives blank sandboxes, parked ones first."""
+
+    async def take(self, runtime: str) -> Sandbox: ...
+
+
+class Owner(Protocol):
+    """The pool that an environment belongs to."""
+
+    def on_free(self, environment: Environment) -> None: ...
+
+    def on_init_failed(self, environment: Environment) -> Lease | None:
+        """The invocation in which this environment shall try its init again, if one waits."""
+        ...
+
+    def on_gone(self, environment: Environment) -> None: ...
+
+
+class SpecFactory(Protocol):
+    """Where a version's code lies on this host."""
+
+    def spec(self, version: FunctionVersion, program: bytes) -> SandboxSpec: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Platform:
+    """What every environment of this server works with."""
+
+    launcher: Launcher
+    specs: SpecFactory
+    logs: LogWriter
+    meter: Meter
+    clock: Clock
+    tasks: Tasks
+    loop: asyncio.AbstractEventLoop
+    around: Surroundings
+
+
+class Environment(asyncio.Protocol):
+    """One execution environment of one function version."""
+
+    def __init__(self, version: FunctionVersion, owner: Owner, platform: Platform) -> None:
+        self.version = version
+        self.phase = Phase.INIT
+        self.idle_since = Instant(0.0)
+        self._owner = owner
+        self._platform = platform
+        self._loop = platform.loop
+        self._clock = platform.clock
+        self._stream_name = lines.stream_name(platform.clock.wall_s(), version.version)
+        self._stream = platform.logs.open_stream(version.log_group, self._stream_name)
+        self._out = OutputLog(self._stream, platform.clock)
+        self._sandbox: Sandbox | None = None
+        self._transport: asyncio.Transport | None = None
+        self._decoder = FrameDecoder()
+        self._generation = 0
+        self._timer: asyncio.TimerHandle | None = None
+        self._lease: Lease | None = None
+        self._started = Instant(0.0)
+        self._init_started = Instant(0.0)
+        self._init_ms: float | None = None
+        self._init_error: FunctionError | None = None
+        self._response: tuple[bytes, FunctionError | LambdaError | None] = (b"", None)
+        self._exit: SandboxExit | None = None
+
+    # What the pool asks
+
+    def start(self) -> None:
+        """Begin the first init."""
+        self._arm(limits.INIT_TIMEOUT_S, self._init_timed_out)
+        self._launch()
+
+    def run(self, lease: Lease) -> None:
+        """Serve one invocation; only when READY."""
+        self._lease = lease
+        self._apply(Event.LEASED)
+
+    def stop(self) -> None:
+        """End now; a running invocation is answered with an error."""
+        if self.phase is not Phase.STOPPED:
+            self._exit = self._exit or SandboxExit(code=None, signal=9)
+            self._apply(Event.STOP_REQUESTED)
+
+    # The channel
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+
+    def data_received(self, data: bytes) -> None:
+        try:
+            frames = self._decoder.feed(data)
+        except ProtocolError:
+            log.warning("%s sent what is not a frame; its environment ends", self.version.name)
+            self._lose_sandbox()
+            return
+        wait_s = 0.0
+        for kind, payload in frames:
+            if kind is Kind.RESPONSE:
+                self._responded(payload, None)
+            elif kind is Kind.OUTPUT:
+                wait_s = max(wait_s, self._out.printed(payload))
+            elif kind is Kind.LOG:
+                wait_s = max(wait_s, self._out.record(payload))
+            else:
+                self._other_frame(kind, payload)
+        if wait_s > 0.0:
+            self._pause_reading(wait_s)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        # The process ended or closed its channel: either way it serves no more.
+        self._lose_sandbox()
+
+    def _other_frame(self, kind: Kind, payload: bytes) -> None:
+        if kind is Kind.READY:
+            if self.phase is Phase.INIT:
+                self._init_ms = (self._clock.now() - self._init_started) * 1000
+                self._apply(Event.RUNTIME_READY)
+            elif self.phase is Phase.INIT_IN_INVOKE:  # it counts as part of the invocation
+                self._apply(Event.RUNTIME_READY)
+        elif kind is Kind.ERROR:
+            self._responded(b"", failures.from_payload(payload))
+        elif kind is Kind.BAD_EVENT:
+            text = payload.decode("utf-8", "replace")
+            self._responded(b"", LambdaError("InvalidRequestContentException", text, Type="User"))
+        elif kind is Kind.INIT_ERROR:
+            self._init_failed(failures.from_payload(payload))
+
+    def _responded(self, payload: bytes, error: FunctionError | LambdaError | None) -> None:
+        if self.phase is not Phase.BUSY:
+            return  # a late or invented answer
+        if len(payload) > limits.RESPONSE_BYTES_MAX:
+            payload, error = b"", failures.RESPONSE_TOO_LARGE
+        self._response = (payload, error)
+        self._apply(Event.RESPONDED)
+
+    def _pause_reading(self, wait_s: float) -> None:
+        transport = self._transport
+        if transport is None or transport.is_closing():
+            return
+        transport.pause_reading()
+        self._loop.call_later(wait_s, self._resume_reading, transport)
+
+    @staticmethod
+    def _resume_reading(transport: asyncio.Transport) -> None:
+        if not transport.is_closing():
+            transport.resume_reading()
+
+    # The raw pipe
+
+    def _on_output(self) -> None:
+        sandbox = self._sandbox
+        if sandbox is None:
+            return
+        wait_s = self._read_output(sandbox)
+        if wait_s is None:
+            self._loop.remove_reader(sandbox.output)
+        elif wait_s > 0.0:
+            self._loop.remove_reader(sandbox.output)
+            self._loop.call_later(wait_s, self._watch_output, sandbox)
+
+    def _watch_output(self, sandbox: Sandbox) -> None:
+        if self._sandbox is sandbox:
+            self._loop.add_reader(sandbox.output, self._on_output)
+
+    def _read_output(self, sandbox: Sandbox) -> float | None:
+        """Log what the pipe holds now; None at its end."""
+        try:
+            data = os.read(sandbox.output, OUTPUT_READ_BYTES)
+        except BlockingIOError:
+            return 0.0
+        except OSError:
+            return None
+        return self._out.raw(data) if data else None
+
+    def _drain_output(self) -> None:
+        """All that was written before the answer; bounded, for another thread may still write."""
+        sandbox = self._sandbox
+        if sandbox is not None:
+            for _ in range(DRAIN_READS_MAX):
+                try:
+                    data = os.read(sandbox.output, OUTPUT_READ_BYTES)
+                except OSError:
+                    break
+                if not data:
+                    break
+                self._out.raw(data)
+        self._out.finish_lines()
+
+    # Decisions and what they ask for
+
+    def _apply(self, event: Event) -> None:
+        self.phase, actions = decide(self.phase, event)
+        for action in actions:
+            _PERFORM[action](self)
+
+    def _ask_for_waiter(self) -> None:
+        lease = self._owner.on_init_failed(self)
+        if lease is None:
+            self._apply(Event.ABANDONED)
+            return
+        self._lease = lease
+        self._start_invocation(lease)
+        self._arm(float(self.version.timeout_s), self._deadline_passed)
+        self._apply(Event.ADOPTED)
+
+    def _launch(self) -> None:
+        self._generation += 1
+        self._init_started = self._clock.now()
+        self._init_ms = None
+        self._exit = None
+        self._platform.tasks.spawn(
+            self._start_sandbox(self._generation), name=f"start {self.version.name}"
+        )
+
+    def _offer(self) -> None:
+        self._disarm()
+        self._owner.on_free(self)
+
+    def _send_invoke(self) -> None:
+        lease, transport = self._lease, self._transport
+        assert lease is not None
+        invocation = lease.invocation
+        if not self._started:  # else it began with the init inside the invocation
+            self._start_invocation(lease)
+            self._arm(float(self.version.timeout_s), self._deadline_passed)
+        if transport is None or transport.is_closing():
+            return  # the sandbox's end is about to be told
+        transport.write(
+            encode_invoke(
+                deadline_epoch_s=self._wall_deadline,
+                request_id=invocation.request_id.encode(),
+                trace_id=invocation.trace_id.encode("latin-1"),
+                client_context=invocation.client_context,
+                event=invocation.payload,
+            )
+        )
+
+    def _start_invocation(self, lease: Lease) -> None:
+        self._started = self._clock.now()
+        self._wall_deadline = self._clock.wall_s() + self.version.timeout_s
+        if lease.invocation.log_tail:
+            self._out.start_tail()
+        self._out.event(lines.format_start(lease.invocation.request_id, self.version.version))
+
+    def _complete(self) -> None:
+        payload, error = self._response
+        self._response = (b"", None)
+        self._drain_output()
+        if isinstance(error, LambdaError):
+            self._finish(error, status="error", error_type=None)
+        elif error is not None:
+            self._finish(error, status="error", error_type=error.error_type)
+        else:
+            self._finish(payload, status=None, error_type=None)
+
+    def _complete_with_timeout(self) -> None:
+        self._drain_output()
+        request_id = self._request_id()
+        timeout_s = float(self.version.timeout_s)
+        self._out.event(lines.format_timed_out(self._clock.wall_s(), request_id, timeout_s))
+        self._finish(failures.timed_out(request_id, timeout_s), status="timeout", error_type=None)
+
+    def _complete_with_exit(self) -> None:
+        self._drain_output()
+        end = self._exit or SandboxExit(code=0, signal=None)
+        error = failures.exited(self._request_id(), end)
+        self._out.event(f"RequestId: {self._request_id()} Error: {failures.describe_exit(end)}\n")
+        self._out.event(f"{error.error_type}\n")
+        self._finish(error, status="error", error_type=error.error_type)
+
+    def _complete_with_init_error(self) -> None:
+        self._drain_output()
+        error = self._init_error or failures.sandbox_failed(self._request_id())
+        self._finish(error, status="error", error_type=error.error_type)
+
+    def _finish(
+        self,
+        result: bytes | FunctionError | LambdaError,
+        *,
+        status: str | None,
+        error_type: str | None,
+    ) -> None:
+        """Log END and REPORT, meter, and answer."""
+        lease = self._lease
+        assert lease is not None
+        self._lease = None
+        version = self.version
+        duration_ms = (self._clock.now() - self._started) * 1000
+        if status == "timeout":
+            duration_ms = version.timeout_s * 1000.0
+        self._started = Instant(0.0)
+        init_ms, self._init_ms = self._init_ms, None
+        request_id = lease.invocation.request_id
+        self._out.event(lines.format_end(request_id))
+        self._out.event(
+            lines.format_report(
+                request_id,
+                duration_ms=duration_ms,
+                memory_mib=version.memory_mib,
+                peak_mib=self._peak_mib(),
+                init_ms=init_ms,
+                status=status,
+                error_type=error_type,
+            )
+        )
+        self._platform.meter.ran(
+            version.name,
+            billed=lines.billed_ms(duration_ms, init_ms),
+            memory_mib=version.memory_mib,
+            ephemeral_mib=version.ephemeral_mib,
+            architecture=version.architectures[0],
+            failed=status is not None,
+        )
+        tail = self._out.take_tail()
+        if isinstance(result, LambdaError):
+            lease.done(result)
+        elif isinstance(result, FunctionError):
+            lease.done(
+                Outcome(
+                    payload=result.payload,
+                    error=result,
+                    executed_version=version.version,
+                    log_tail=tail,
+                )
+            )
+        else:
+            lease.done(
+                Outcome(payload=result, error=None, executed_version=version.version, log_tail=tail)
+            )
+
+    def _kill(self) -> None:
+        self._disarm()
+        sandbox, self._sandbox = self._sandbox, None
+        transport, self._transport = self._transport, None
+        self._generation += 1
+        if transport is not None:
+            transport.abort()
+        if sandbox is not None:
+            self._loop.remove_reader(sandbox.output)
+            sandbox.kill()
+            self._platform.tasks.spawn(sandbox.close(), name=f"close {sandbox.sandbox_id}")
+
+    def _gone(self) -> None:
+        self._out.finish_lines()
+        self._stream.close()
+        self._owner.on_gone(self)
+
+    # The sandbox
+
+    async def _start_sandbox(self, generation: int) -> None:
+        try:
+            sandbox = await self._platform.launcher.take(self.version.runtime)
+        except Exception as error:  # whatever the host refused: this environment cannot start
+            log.error("no sandbox for %s: %s", self.version.name, error)
+            if generation == self._generation:
+                self._init_failed(failures.sandbox_failed(self._request_id()))
+            return
+        if generation != self._generation:
+            sandbox.kill()
+            await sandbox.close()
+            return
+        self._sandbox = sandbox
+        self._decoder = FrameDecoder()
+        sandbox.exited.add_done_callback(lambda done: self._on_exit(generation, done))
+        try:
+            program = build_program(self.version, self._platform.around, self._stream_name)
+            await sandbox.bind(self._platform.specs.spec(self.version, program))
+            if generation == self._generation:
+                await self._loop.create_connection(lambda: self, sock=sandbox.channel)
+                if generation == self._generation:
+                    self._loop.add_reader(sandbox.output, self._on_output)
+        except OSError as error:
+            log.warning("the sandbox of %s was lost while it started: %s", self.version.name, error)
+            self._lose_sandbox()
+
+    def _lose_sandbox(self) -> None:
+        """It cannot be talked to any more: its end, which follows, decides."""
+        if self._sandbox is not None:
+            self._sandbox.kill()
+
+    def _on_exit(self, generation: int, done: asyncio.Future[SandboxExit]) -> None:
+        if generation != self._generation or done.cancelled():
+            return
+        self._exit = done.result()
+        if self._sandbox is not None:
+            with contextlib.suppress(OSError, ValueError):
+                self._loop.remove_reader(self._sandbox.output)
+        if self.phase in (Phase.INIT, Phase.INIT_IN_INVOKE):
+            self._init_failed(failures.exited(self._request_id(), self._exit))
+        elif self.phase is not Phase.STOPPED:
+            self._apply(Event.EXITED)
+
+    def _init_failed(self, error: FunctionError) -> None:
+        if self.phase not in (Phase.INIT, Phase.INIT_IN_INVOKE):
+            return
+        self._drain_output()
+        self._init_error = error
+        self._report_init(status="error", error_type=error.error_type)
+        self._apply(Event.INIT_FAILED)
+
+    def _init_timed_out(self) -> None:
+        if self.phase is Phase.INIT:
+            self._drain_output()
+            self._init_error = None
+            self._report_init(status="timeout", error_type=None)
+            self._apply(Event.INIT_FAILED)
+
+    def _report_init(self, *, status: str, error_type: str | None) -> None:
+        elapsed_ms = (self._clock.now() - self._init_started) * 1000
+        phase = "init" if self.phase is Phase.INIT else "invoke"
+        self._out.event(
+            lines.format_init_report(elapsed_ms, phase=phase, status=status, error_type=error_type)
+        )
+
+    # Small things
+
+    def _deadline_passed(self) -> None:
+        if self.phase in (Phase.BUSY, Phase.INIT_IN_INVOKE):
+            self._apply(Event.DEADLINE_PASSED)
+
+    def _arm(self, delay_s: float, callback: Callable[[], None]) -> None:
+        self._disarm()
+        self._timer = self._loop.call_later(delay_s, callback)
+
+    def _disarm(self) -> None:
+        timer, self._timer = self._timer, None
+        if timer is not None:
+            timer.cancel()
+
+    def _request_id(self) -> str:
+        return self._lease.invocation.request_id if self._lease is not None else ""
+
+    def _peak_mib(self) -> int:
+        sandbox = self._sandbox
+        if sandbox is None:
+            return 0
+        return min(-(-sandbox.memory_peak_bytes() // MIB), self.version.memory_mib)
+
+
+_PERFORM: dict[Action, Callable[[Environment], None]] = {
+    Action.ASK_FOR_WAITER: Environment._ask_for_waiter,
+    Action.LAUNCH: Environment._launch,
+    Action.OFFER: Environment._offer,
+    Action.SEND_INVOKE: Environment._send_invoke,
+    Action.COMPLETE: Environment._complete,
+    Action.COMPLETE_WITH_INIT_ERROR: Environment._complete_with_init_error,
+    Action.COMPLETE_WITH_TIMEOUT: Environment._complete_with_timeout,
+    Action.COMPLETE_WITH_EXIT: Environment._complete_with_exit,
+    Action.KILL: Environment._kill,
+    Action.GONE: Environment._gone,
+}

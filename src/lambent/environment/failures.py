@@ -1,0 +1,88 @@
+"""The payloads of invocations that ended without an answer.
+
+Texts: facts, 'Function error payloads'.
+"""
+
+from __future__ import annotations
+
+import json
+import signal as signals
+
+from lambent.domain.errors import FunctionError
+from lambent.domain.limits import RESPONSE_BYTES_MAX
+from lambent.sandbox.interface import SandboxExit
+
+# Go's names, which Lambda's own agent prints; others fall back to the number.
+_SIGNAL_TEXTS: dict[int, str] = {
+    signals.SIGHUP: "hangup",
+    signals.SIGINT: "interrupt",
+    signals.SIGQUIT: "quit",
+    signals.SIGILL: "illegal instruction",
+    signals.SIGTRAP: "trace/breakpoint trap",
+    signals.SIGABRT: "aborted",
+    signals.SIGBUS: "bus error",
+    signals.SIGFPE: "floating point exception",
+    signals.SIGKILL: "killed",
+    signals.SIGSEGV: "segmentation fault",
+    signals.SIGPIPE: "broken pipe",
+    signals.SIGALRM: "alarm clock",
+    signals.SIGTERM: "terminated",
+}
+
+RESPONSE_TOO_LARGE = FunctionError(
+    payload=json.dumps(
+        {
+            "errorMessage": "Response payload size exceeded maximum allowed payload size "
+            f"({RESPONSE_BYTES_MAX} bytes).",
+            "errorType": "Function.ResponseSizeTooLarge",
+        },
+        separators=(",", ":"),
+    ).encode(),
+    error_type="Function.ResponseSizeTooLarge",
+)
+
+
+def _fatal(error_type: str, message: str) -> FunctionError:
+    payload = json.dumps(
+        {"errorType": error_type, "errorMessage": message}, separators=(",", ":")
+    ).encode()
+    return FunctionError(payload=payload, error_type=error_type, fatal=True)
+
+
+def timed_out(request_id: str, timeout_s: float) -> FunctionError:
+    return _fatal(
+        "Sandbox.Timedout",
+        f"RequestId: {request_id} Error: Task timed out after {timeout_s:.2f} seconds",
+    )
+
+
+def describe_exit(end: SandboxExit) -> str:
+    """How AWS words the end of a runtime process."""
+    if end.signal is not None:
+        text = _SIGNAL_TEXTS.get(end.signal, f"signal {end.signal}")
+        return f"Runtime exited with error: signal: {text}"
+    if end.code:
+        return f"Runtime exited with error: exit status {end.code}"
+    return "Runtime exited without providing a reason"
+
+
+def exited(request_id: str, end: SandboxExit) -> FunctionError:
+    error_type = "Runtime.OutOfMemory" if end.out_of_memory else "Runtime.ExitError"
+    if end.out_of_memory:
+        end = SandboxExit(code=None, signal=signals.SIGKILL, out_of_memory=True)
+    return _fatal(error_type, f"RequestId: {request_id} Error: {describe_exit(end)}")
+
+
+def sandbox_failed(request_id: str) -> FunctionError:
+    return _fatal(
+        "Sandbox.Failure", f"RequestId: {request_id} Error: the sandbox could not be started"
+    )
+
+
+def from_payload(payload: bytes) -> FunctionError:
+    """An error as the runtime reported it; its type for the log where it names one."""
+    try:
+        error_type = str(json.loads(payload).get("errorType", "Unhandled"))
+    except (ValueError, AttributeError):
+        error_type = "Unhandled"
+    return FunctionError(payload=payload, error_type=error_type)

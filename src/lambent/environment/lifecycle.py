@@ -1,0 +1,113 @@
+"""The lifecycle of one execution environment: a pure table (docs/lifecycle.md is drawn from it).
+
+An environment initialises once in its own phase of 10 s. Where that fails and an invocation waits,
+it initialises once more inside that invocation, under the function's timeout, as AWS does. A
+handler's error leaves it warm; a timeout, an exit or a lost sandbox ends it, and the next
+invocation is a cold start elsewhere.
+Source: facts, 'Lifecycle'; Developer Guide, "Lambda execution environment lifecycle".
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class Phase(IntEnum):
+    """Where an environment stands."""
+
+    INIT = 0
+    """Its sandbox starts, the handler is imported; nothing is assigned yet."""
+    INIT_IN_INVOKE = 1
+    """The second init, under the deadline of the invocation that waits."""
+    READY = 2
+    BUSY = 3
+    STOPPED = 4
+
+
+class Event(IntEnum):
+    """What can happen to an environment."""
+
+    RUNTIME_READY = 0
+    INIT_FAILED = 1
+    """The runtime said so, exited, ran out of time or memory, or never started."""
+    ADOPTED = 2
+    """After a failed init: an invocation waits for this environment."""
+    ABANDONED = 3
+    """After a failed init: none waits."""
+    LEASED = 4
+    RESPONDED = 5
+    """The runtime answered, with a result or with the handler's error."""
+    DEADLINE_PASSED = 6
+    EXITED = 7
+    STOP_REQUESTED = 8
+
+
+class Action(IntEnum):
+    """What the driver must do, in the order given."""
+
+    ASK_FOR_WAITER = 0
+    LAUNCH = 1
+    OFFER = 2
+    """Tell the pool that this environment is free."""
+    SEND_INVOKE = 3
+    COMPLETE = 4
+    COMPLETE_WITH_INIT_ERROR = 5
+    COMPLETE_WITH_TIMEOUT = 6
+    COMPLETE_WITH_EXIT = 7
+    KILL = 8
+    GONE = 9
+    """Tell the pool that this environment is no more."""
+
+
+class IllegalTransition(Exception):
+    """An event that cannot happen in this phase; nothing was changed."""
+
+
+_P, _E, _A = Phase, Event, Action
+
+TRANSITIONS: dict[Phase, dict[Event, tuple[Phase, tuple[Action, ...]]]] = {
+    _P.INIT: {
+        _E.RUNTIME_READY: (_P.READY, (_A.OFFER,)),
+        _E.INIT_FAILED: (_P.INIT, (_A.KILL, _A.ASK_FOR_WAITER)),
+        _E.ADOPTED: (_P.INIT_IN_INVOKE, (_A.LAUNCH,)),
+        _E.ABANDONED: (_P.STOPPED, (_A.GONE,)),
+        _E.STOP_REQUESTED: (_P.STOPPED, (_A.KILL, _A.GONE)),
+    },
+    _P.INIT_IN_INVOKE: {
+        _E.RUNTIME_READY: (_P.BUSY, (_A.SEND_INVOKE,)),
+        _E.INIT_FAILED: (_P.STOPPED, (_A.COMPLETE_WITH_INIT_ERROR, _A.KILL, _A.GONE)),
+        _E.DEADLINE_PASSED: (_P.STOPPED, (_A.COMPLETE_WITH_TIMEOUT, _A.KILL, _A.GONE)),
+        _E.STOP_REQUESTED: (_P.STOPPED, (_A.COMPLETE_WITH_EXIT, _A.KILL, _A.GONE)),
+    },
+    _P.READY: {
+        _E.LEASED: (_P.BUSY, (_A.SEND_INVOKE,)),
+        _E.EXITED: (_P.STOPPED, (_A.KILL, _A.GONE)),
+        _E.STOP_REQUESTED: (_P.STOPPED, (_A.KILL, _A.GONE)),
+    },
+    _P.BUSY: {
+        _E.RESPONDED: (_P.READY, (_A.COMPLETE, _A.OFFER)),
+        _E.DEADLINE_PASSED: (_P.STOPPED, (_A.COMPLETE_WITH_TIMEOUT, _A.KILL, _A.GONE)),
+        _E.EXITED: (_P.STOPPED, (_A.COMPLETE_WITH_EXIT, _A.KILL, _A.GONE)),
+        _E.STOP_REQUESTED: (_P.STOPPED, (_A.COMPLETE_WITH_EXIT, _A.KILL, _A.GONE)),
+    },
+    _P.STOPPED: {},
+}
+
+
+def decide(phase: Phase, event: Event) -> tuple[Phase, tuple[Action, ...]]:
+    """The next phase and what to do. Raises IllegalTransition."""
+    decision = TRANSITIONS[phase].get(event)
+    if decision is None:
+        raise IllegalTransition(f"{event.name} cannot happen in {phase.name}")
+    return decision
+
+
+def format_diagram() -> str:
+    """The table as a Mermaid state diagram."""
+    lines = ["stateDiagram-v2", f"    [*] --> {Phase.INIT.name}"]
+    for phase, row in TRANSITIONS.items():
+        for event, (target, actions) in row.items():
+            done = ", ".join(action.name for action in actions)
+            lines.append(f"    {phase.name} --> {target.name}: {event.name} / {done}")
+    lines.append(f"    {Phase.STOPPED.name} --> [*]")
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,86 @@
+"""What a function finds around itself: its environment variables and what the bootstrap is told.
+
+Source: facts, 'Environment' (a real python3.12 environment, recorded) and the Developer Guide's
+list of defined runtime environment variables.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from lambent.domain.function import FunctionVersion
+
+TASK_ROOT = "/var/task"
+RUNTIME_DIR = "/var/runtime"
+PATH = "/var/lang/bin:/usr/local/bin:/usr/bin/:/bin:/opt/bin"
+LD_LIBRARY_PATH = (
+    "/var/lang/lib:/lib64:/usr/lib64:/var/runtime:/var/runtime/lib:/var/task:/var/task/lib:/opt/lib"
+)
+RUNTIME_API = "127.0.0.1:9001"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What is the same for every environment of this server."""
+
+    region: str
+    endpoint_url: str
+    """Lambent's own endpoint as a function reaches it."""
+
+
+def build_environment(
+    version: FunctionVersion, around: Surroundings, stream: str, init_type: str
+) -> dict[str, str]:
+    """All variables of one environment: AWS's, then the function's own (never a reserved one)."""
+    values = {
+        "AWS_ENDPOINT_URL": around.endpoint_url,
+        "LANG": "en_US.UTF-8",
+        "TZ": ":UTC",
+        "PATH": PATH,
+        "LD_LIBRARY_PATH": LD_LIBRARY_PATH,
+        "PYTHONPATH": RUNTIME_DIR,
+        "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
+    }
+    values.update(version.environment or {})
+    values.update(
+        {
+            "_HANDLER": version.handler,
+            "AWS_REGION": around.region,
+            "AWS_DEFAULT_REGION": around.region,
+            "AWS_EXECUTION_ENV": f"AWS_Lambda_{version.runtime}",
+            "AWS_LAMBDA_FUNCTION_NAME": version.name,
+            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(version.memory_mib),
+            "AWS_LAMBDA_FUNCTION_VERSION": version.version,
+            "AWS_LAMBDA_INITIALIZATION_TYPE": init_type,
+            "AWS_LAMBDA_LOG_GROUP_NAME": version.log_group,
+            "AWS_LAMBDA_LOG_STREAM_NAME": stream,
+            "AWS_LAMBDA_RUNTIME_API": RUNTIME_API,
+            # Any credentials are accepted while authentication is open; SDKs refuse to have none.
+            "AWS_ACCESS_KEY_ID": "ASIALAMBENTEXECUTION",
+            "AWS_SECRET_ACCESS_KEY": "lambent",
+            "AWS_SESSION_TOKEN": "lambent",
+            "LAMBDA_TASK_ROOT": TASK_ROOT,
+            "LAMBDA_RUNTIME_DIR": RUNTIME_DIR,
+        }
+    )
+    return values
+
+
+def build_program(
+    version: FunctionVersion, around: Surroundings, stream: str, *, init_type: str = "on-demand"
+) -> bytes:
+    """What the bootstrap is told, as JSON."""
+    return json.dumps(
+        {
+            "handler": version.handler,
+            "environment": build_environment(version, around, stream, init_type),
+            "log_format": "Text",
+            "function_name": version.name,
+            "function_version": version.version,
+            "invoked_function_arn": version.arn,
+            "memory_limit_in_mb": version.memory_mib,
+            "log_group_name": version.log_group,
+            "log_stream_name": stream,
+        }
+    ).encode()

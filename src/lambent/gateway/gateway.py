@@ -1,0 +1,210 @@
+"""The public port: which service a request is for, its answer, and every error in AWS's form.
+
+Invoke has a path of its own (`invoke_route`), without tasks; all other calls are parsed, run and
+serialised by botocore's models.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+
+from lambent.domain import limits
+from lambent.domain.arns import Account
+from lambent.domain.errors import LambdaError, PlatformFault, not_supported
+from lambent.domain.ids import new_request_id
+from lambent.domain.request import Handler, RequestContext
+from lambent.gateway.invoke_route import InvokeRoute
+from lambent.gateway.local import LocalRoutes
+from lambent.gateway.routing import identify_service
+from lambent.http.message import Refusal, Request
+from lambent.http.protocol import Exchange
+from lambent.tasks import Tasks
+from lambent.wire import (
+    Operation,
+    Service,
+    WireError,
+    WireRequest,
+    WireResponse,
+    identify,
+    load_service,
+    parse_request,
+    serialize_error,
+    serialize_response,
+)
+
+log = logging.getLogger("lambent")
+
+REFUSALS = {
+    Refusal.MALFORMED: (400, b'{"message":"The request could not be parsed as HTTP/1.1."}'),
+    Refusal.HEADERS_TOO_LARGE: (431, b'{"message":"Request header fields too large."}'),
+    Refusal.TOO_SLOW: (408, b'{"message":"The request did not arrive in time."}'),
+}
+SMALL_BODY_BYTES_MAX = limits.SYNC_REQUEST_BYTES_MAX + 64 * 1024
+CODE_PATHS = ("/functions", "/code", "/versions")
+
+
+class Gateway:
+    """Answers whatever comes over HTTP."""
+
+    def __init__(
+        self,
+        *,
+        account: Account,
+        operations: Mapping[str, Mapping[str, Handler]],
+        invoke: InvokeRoute,
+        local: LocalRoutes,
+        tasks: Tasks,
+        default_endpoint: Callable[[], str],
+    ) -> None:
+        self._account = account
+        self._operations = operations
+        self._invoke = invoke
+        self._local = local
+        self._tasks = tasks
+        self._default_endpoint = default_endpoint
+
+    # http.Application
+
+    def body_limit(self, method: str, path: str) -> int:
+        """Code uploads may be large, everything else holds a payload at most."""
+        if path.endswith(CODE_PATHS):
+            return limits.BODY_BYTES_MAX
+        return SMALL_BODY_BYTES_MAX
+
+    def handle(self, exchange: Exchange) -> None:
+        request = exchange.request
+        try:
+            if request.method == "POST" and request.path.endswith("/invocations"):
+                self._invoke.handle(exchange)
+            elif request.path.startswith("/_"):
+                self._tasks.spawn(self._answer_local(exchange), name="local")
+            else:
+                self._tasks.spawn(self._answer(exchange), name=request.path)
+        except Exception:  # a fault of ours must cost one answer, not the connection's protocol
+            log.exception("fault while routing %s %s", request.method, request.path)
+            respond_fault(exchange)
+
+    def refuse(self, exchange: Exchange, refusal: Refusal) -> None:
+        if refusal is Refusal.BODY_TOO_LARGE:
+            self._refuse_body(exchange)
+            return
+        status, body = REFUSALS[refusal]
+        exchange.respond(status, (("content-type", "application/json"),), body)
+
+    # One modelled call
+
+    async def _answer(self, exchange: Exchange) -> None:
+        request = exchange.request
+        request_id = new_request_id()
+        try:
+            service = load_service(identify_service(request))
+        except LambdaError as error:
+            lambda_service = load_service("lambda")
+            send(exchange, _serialize_lambda_error(lambda_service, None, error, request_id))
+            return
+        operation: Operation | None = None
+        try:
+            wire_request = to_wire(request)
+            operation = identify(service, wire_request)
+            handler = self._operations.get(service.name, {}).get(operation.name)
+            if handler is None:
+                raise not_supported(f"the operation {service.name}:{operation.name}")
+            parameters = parse_request(service, operation, wire_request)
+            context = RequestContext(
+                account=self._account, request_id=request_id, endpoint=self._endpoint(request)
+            )
+            result = await handler(parameters, context)
+            response = serialize_response(service, operation, result, request_id)
+        except WireError as error:
+            response = serialize_error(
+                service, operation, error.code, error.message, {}, request_id
+            )
+        except LambdaError as error:
+            response = _serialize_lambda_error(service, operation, error, request_id)
+        except asyncio.CancelledError:
+            raise
+        except Exception as error:  # outermost: ServiceException to the caller, the cause to us
+            response = self._fault(service, operation, error, request_id)
+        send(exchange, response)
+
+    async def _answer_local(self, exchange: Exchange) -> None:
+        try:
+            await self._local.handle(exchange)
+        except Exception:  # outermost: as above
+            log.exception("fault in %s", exchange.request.path)
+            respond_fault(exchange)
+
+    def _fault(
+        self, service: Service, operation: Operation | None, error: Exception, request_id: str
+    ) -> WireResponse:
+        name = operation.name if operation else "an unknown operation"
+        if isinstance(error, PlatformFault):
+            log.error("%s:%s failed: %s", service.name, name, error)
+        else:
+            log.error("fault in %s:%s", service.name, name, exc_info=error)
+        return serialize_error(
+            service,
+            operation,
+            "ServiceException",
+            "Lambent met an internal error; its log has the cause.",
+            {"Type": "Service"},
+            request_id,
+        )
+
+    def _refuse_body(self, exchange: Exchange) -> None:
+        request = exchange.request
+        if request.path.endswith("/functions"):
+            limit, name = limits.CREATE_FUNCTION_BODY_BYTES_MAX, "CreateFunction"
+        elif request.path.endswith("/code"):
+            limit, name = limits.CREATE_FUNCTION_BODY_BYTES_MAX, "UpdateFunctionCode"
+        elif request.path.endswith("/versions"):
+            limit, name = limits.CREATE_FUNCTION_BODY_BYTES_MAX, "PublishLayerVersion"
+        elif request.path.endswith("/invocations"):
+            limit, name = limits.SYNC_REQUEST_BYTES_MAX, "InvokeFunction"
+        else:
+            limit, name = SMALL_BODY_BYTES_MAX, "requested"
+        send(
+            exchange,
+            serialize_error(
+                load_service("lambda"),
+                None,
+                "RequestEntityTooLargeException",
+                f"Request must be smaller than {limit} bytes for the {name} operation",
+                {},
+                new_request_id(),
+            ),
+        )
+
+    def _endpoint(self, request: Request) -> str:
+        host = request.headers.get("host")
+        return f"http://{host}" if host else self._default_endpoint()
+
+
+def _serialize_lambda_error(
+    service: Service, operation: Operation | None, error: LambdaError, request_id: str
+) -> WireResponse:
+    return serialize_error(service, operation, error.code, error.message, error.members, request_id)
+
+
+def to_wire(request: Request) -> WireRequest:
+    return WireRequest(
+        method=request.method,
+        path=request.path,
+        query=request.query,
+        headers=request.headers,
+        body=request.body,
+    )
+
+
+def send(exchange: Exchange, response: WireResponse) -> None:
+    exchange.respond(response.status, response.headers, response.body)
+
+
+def respond_fault(exchange: Exchange) -> None:
+    exchange.respond(
+        500,
+        (("content-type", "application/json"), ("x-amzn-errortype", "ServiceException")),
+        b'{"Type":"Service","Message":"Lambent met an internal error; its log has the cause."}',
+    )

@@ -1,0 +1,176 @@
+"""Invoke's own path through the gateway: no task, no model, one callback to the answer.
+
+The request's few fields are checked here against what the model states; only a request that does
+not fit goes through `wire`, which words the ValidationException.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from functools import lru_cache
+from urllib.parse import parse_qsl, unquote
+
+from lambent.domain import limits
+from lambent.domain.arns import Account, FunctionRef, parse_function_ref
+from lambent.domain.errors import LambdaError, not_supported
+from lambent.domain.ids import new_request_id
+from lambent.domain.invocation import Invocation, Outcome
+from lambent.http.message import Request
+from lambent.http.protocol import Exchange
+from lambent.invoke.invoker import Invoker
+from lambent.wire import (
+    WireError,
+    WireRequest,
+    identify,
+    load_service,
+    parse_request,
+    serialize_error,
+)
+
+_PREFIX = "/2015-03-31/functions/"
+_SUFFIX = "/invocations"
+_OK_HEAD = (
+    "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n"
+    "x-amzn-requestid: {}\r\nx-amz-executed-version: {}\r\n"
+)
+
+
+class InvokeRoute:
+    """POST /2015-03-31/functions/{FunctionName}/invocations."""
+
+    def __init__(self, invoker: Invoker, account: Account) -> None:
+        self._invoker = invoker
+
+        @lru_cache(maxsize=4096)
+        def resolve(name: str, query: str) -> FunctionRef:
+            qualifier = None
+            if query:
+                qualifier = dict(parse_qsl(query, max_num_fields=50)).get("Qualifier")
+            return parse_function_ref(unquote(name), account, qualifier=qualifier)
+
+        self._resolve = resolve
+
+    def handle(self, exchange: Exchange) -> None:
+        request = exchange.request
+        request_id = new_request_id()
+        try:
+            self._invoke(exchange, request, request_id)
+        except LambdaError as error:
+            _respond_error(exchange, error, request_id)
+        except WireError as error:
+            _respond_error(exchange, LambdaError(error.code, error.message), request_id)
+
+    def _invoke(self, exchange: Exchange, request: Request, request_id: str) -> None:
+        path, headers = request.path, request.headers
+        if not path.startswith(_PREFIX):
+            _check_by_model(request)
+        try:
+            ref = self._resolve(path[len(_PREFIX) : -len(_SUFFIX)], request.query)
+        except (LambdaError, ValueError):
+            _check_by_model(request)
+            raise
+        invocation_type = headers.get("x-amz-invocation-type", "RequestResponse")
+        log_type = headers.get("x-amz-log-type", "None")
+        if log_type not in ("None", "Tail") or invocation_type not in (
+            "RequestResponse",
+            "DryRun",
+            "Event",
+        ):
+            _check_by_model(request)
+        _refuse_unsupported(headers, invocation_type)
+        if len(request.body) > limits.SYNC_REQUEST_BYTES_MAX:
+            raise LambdaError(
+                "RequestTooLargeException",
+                f"Request must be smaller than {limits.SYNC_REQUEST_BYTES_MAX} bytes "
+                "for the InvokeFunction operation",
+                Type="User",
+            )
+        context = headers.get("x-amz-client-context")
+        client_context = decode_client_context(context) if context else b""
+        if invocation_type == "DryRun":
+            self._invoker.check(ref.name, ref.qualifier)
+            exchange.respond(204, (("x-amzn-requestid", request_id),), b"")
+            return
+        invocation = Invocation(
+            request_id=request_id,
+            payload=request.body or b"{}",
+            client_context=client_context,
+            trace_id=headers.get("x-amzn-trace-id", ""),
+            log_tail=log_type == "Tail",
+        )
+
+        def done(result: Outcome | LambdaError) -> None:
+            if isinstance(result, LambdaError):
+                _respond_error(exchange, result, request_id)
+            else:
+                _respond(exchange, result, request_id)
+
+        self._invoker.invoke(ref.name, ref.qualifier, invocation, done)
+
+
+def _respond(exchange: Exchange, outcome: Outcome, request_id: str) -> None:
+    head = _OK_HEAD.format(request_id, outcome.executed_version)
+    if outcome.error is not None:
+        head += "x-amz-function-error: Unhandled\r\n"
+    if outcome.log_tail is not None:
+        head += f"x-amz-log-result: {base64.b64encode(outcome.log_tail).decode()}\r\n"
+    exchange.respond_raw(head.encode("latin-1"), outcome.payload)
+
+
+def _respond_error(exchange: Exchange, error: LambdaError, request_id: str) -> None:
+    service = load_service("lambda")
+    response = serialize_error(
+        service,
+        service.operations["Invoke"],
+        error.code,
+        error.message,
+        error.members,
+        request_id,
+    )
+    exchange.respond(response.status, response.headers, response.body)
+
+
+def _check_by_model(request: Request) -> None:
+    """Have the model say what is wrong with the request, where it can. Raises WireError."""
+    wire_request = WireRequest(
+        method=request.method,
+        path=request.path,
+        query=request.query,
+        headers=request.headers,
+        body=request.body,
+    )
+    service = load_service("lambda")
+    parse_request(service, identify(service, wire_request), wire_request)
+
+
+def _refuse_unsupported(headers: dict[str, str], invocation_type: str) -> None:
+    if invocation_type == "Event":
+        raise not_supported("InvocationType Event (asynchronous invocation)")
+    if "x-amz-tenant-id" in headers:
+        raise not_supported("X-Amz-Tenant-Id (tenant isolation)")
+    if "x-amz-durable-execution-name" in headers:
+        raise not_supported("X-Amz-Durable-Execution-Name (durable executions)")
+
+
+def decode_client_context(text: str) -> bytes:
+    """The JSON of X-Amz-Client-Context. Raises LambdaError (texts unverified)."""
+    if len(text) > limits.CLIENT_CONTEXT_BYTES_MAX:
+        raise LambdaError(
+            "InvalidRequestContentException",
+            f"Client context must be at most {limits.CLIENT_CONTEXT_BYTES_MAX} bytes.",
+            Type="User",
+        )
+    try:
+        decoded = base64.b64decode(text, validate=True)
+        parsed = json.loads(decoded)
+    except (binascii.Error, ValueError, RecursionError):
+        parsed = None
+    if not isinstance(parsed, dict):
+        raise LambdaError(
+            "InvalidRequestContentException",
+            "Client context must be a valid Base64-encoded JSON object.",
+            Type="User",
+        )
+    return decoded

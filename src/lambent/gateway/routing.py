@@ -1,0 +1,60 @@
+"""Which AWS service a request is for: by target header, credential scope, version or path."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import parse_qs
+
+from lambent.domain.errors import LambdaError
+from lambent.http.message import Request
+
+# The prefix of X-Amz-Target, and the Version parameter of the query protocol (botocore's models).
+_TARGETS = {"Logs_20140328": "logs"}
+_VERSIONS = {"2010-05-08": "iam", "2011-06-15": "sts"}
+_SUPPORTED = {"lambda", "iam", "sts", "logs"}
+_SCOPE = re.compile(r"Credential=[^/,\s]*/\d{8}/[^/,\s]*/(?P<service>[a-z0-9-]+)/aws4_request")
+_LAMBDA_PATH = re.compile(r"^/20\d\d-\d\d-\d\d/")
+
+
+def identify_service(request: Request) -> str:
+    """The botocore name of the service. Raises LambdaError where there is none that we have."""
+    target = request.headers.get("x-amz-target")
+    if target is not None:
+        prefix = target.partition(".")[0]
+        service = _TARGETS.get(prefix)
+        if service is None:
+            raise unknown_service(prefix)
+        return service
+    if _LAMBDA_PATH.match(request.path):
+        return "lambda"
+    scope = _SCOPE.search(request.headers.get("authorization", ""))
+    if scope is not None:
+        name = scope["service"]
+        if name not in _SUPPORTED:
+            raise unknown_service(name)
+        return name
+    if request.path == "/":
+        version = _version_parameter(request)
+        if version in _VERSIONS:
+            return _VERSIONS[version]
+    raise LambdaError(
+        "UnknownOperationException",
+        "Lambent could not tell which AWS service this request is for: "
+        f"{request.method} {request.path[:200]}",
+    )
+
+
+def unknown_service(name: str) -> LambdaError:
+    return LambdaError(
+        "UnknownOperationException", f"Lambent does not have the service {name[:100]!r} yet."
+    )
+
+
+def _version_parameter(request: Request) -> str:
+    text = request.query
+    if request.method == "POST" and len(request.body) < 1024 * 1024:
+        text = f"{text}&{request.body.decode('utf-8', 'replace')}"
+    try:
+        return parse_qs(text, max_num_fields=1000).get("Version", [""])[0]
+    except ValueError:
+        return ""

@@ -1,0 +1,394 @@
+"""One HTTP/1.1 connection on httptools: requests in order, whole bodies, answers now or later.
+
+Theory of operation. The parser calls back synchronously from `data_received`. A finished request
+becomes an Exchange and goes to the Application, which answers at once or any time later; until then
+further requests of the same connection wait in a short queue and, past it, reading is paused.
+Everything is bounded: header bytes, body bytes (asked of the Application per route), queue, time.
+A refused request is answered, the rest of what the client sends is thrown away for a moment (so
+that the answer is not lost to a TCP reset), and the connection is closed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol, cast
+
+import httptools
+
+from lambent.http.message import STATUS_LINES, Refusal, Request
+
+PIPELINE_MAX = 16
+LINGER_BYTES_MAX = 64 * 1024 * 1024
+WRITE_HIGH_WATER = 1024 * 1024
+METHOD_BYTES_MAX = 16
+
+Header = tuple[str, str]
+
+
+class Application(Protocol):
+    """What answers requests."""
+
+    def body_limit(self, method: str, path: str) -> int:
+        """The most bytes that a body of this route may have."""
+        ...
+
+    def handle(self, exchange: Exchange) -> None:
+        """Answer `exchange` now or later; must not raise."""
+        ...
+
+    def refuse(self, exchange: Exchange, refusal: Refusal) -> None:
+        """Answer a request that the protocol turned away, at once."""
+        ...
+
+
+class HttpLimits:
+    """Bounds of one server. Times in seconds, sizes in bytes."""
+
+    __slots__ = ("body_timeout_s", "connections", "header_bytes", "header_timeout_s", "idle_s")
+
+    def __init__(
+        self,
+        *,
+        connections: int,
+        header_bytes: int,
+        header_timeout_s: float,
+        body_timeout_s: float,
+        idle_s: float,
+    ) -> None:
+        self.connections = connections
+        self.header_bytes = header_bytes
+        self.header_timeout_s = header_timeout_s
+        self.body_timeout_s = body_timeout_s
+        self.idle_s = idle_s
+
+
+class Exchange:
+    """One request and the way to answer it, once."""
+
+    __slots__ = ("_chunked", "_connection", "_keep_alive", "answered", "on_disconnect", "request")
+
+    def __init__(self, connection: HttpConnection, request: Request, *, keep_alive: bool) -> None:
+        self.request = request
+        self._connection = connection
+        self._keep_alive = keep_alive
+        self._chunked = False
+        self.answered = False
+        self.on_disconnect: Callable[[], None] | None = None
+        """Called once if the client leaves before the answer is complete."""
+
+    @property
+    def disconnected(self) -> bool:
+        return self._connection.closing
+
+    def respond(self, status: int, headers: Iterable[Header], body: bytes) -> None:
+        """Answer with a whole body. A second answer, or one to a client that left, is dropped."""
+        if self.answered:
+            return
+        self.answered = True
+        parts = [STATUS_LINES[status]]
+        parts.extend([f"{name}: {value}\r\n".encode("latin-1") for name, value in headers])
+        if status != 204 and status >= 200:
+            parts.append(b"content-length: %d\r\n" % len(body))
+        self._finish_head(parts)
+        if self.request.method != "HEAD" and status not in (204, 304):
+            parts.append(body)
+        self._connection.send(b"".join(parts))
+        self._connection.finished(keep_alive=self._keep_alive)
+
+    def respond_raw(self, head: bytes, body: bytes) -> None:
+        """The hot path's answer: `head` holds status line and headers but the content-length."""
+        if self.answered:
+            return
+        self.answered = True
+        self._connection.send(
+            b"%bcontent-length: %d\r\n%b%b"
+            % (head, len(body), b"\r\n" if self._keep_alive else b"connection: close\r\n\r\n", body)
+        )
+        self._connection.finished(keep_alive=self._keep_alive)
+
+    def begin(self, status: int, headers: Sequence[Header]) -> None:
+        """Start an answer whose body follows by `write` and ends with `end`.
+
+        Chunked, unless `headers` hold the content-length.
+        """
+        self.answered = True
+        parts = [STATUS_LINES[status]]
+        parts.extend([f"{name}: {value}\r\n".encode("latin-1") for name, value in headers])
+        self._chunked = not any(name.lower() == "content-length" for name, _ in headers)
+        if self._chunked:
+            parts.append(b"transfer-encoding: chunked\r\n")
+        self._finish_head(parts)
+        self._connection.send(b"".join(parts))
+
+    async def write(self, chunk: bytes) -> None:
+        """Send a part of the body; waits while the client is slower than we are."""
+        if not chunk:
+            return
+        self._connection.send(b"%x\r\n%b\r\n" % (len(chunk), chunk) if self._chunked else chunk)
+        await self._connection.drained()
+
+    def end(self) -> None:
+        if self._chunked:
+            self._connection.send(b"0\r\n\r\n")
+        self._connection.finished(keep_alive=self._keep_alive)
+
+    def abort(self) -> None:
+        """Cut the connection: the only way to tell of a failure after `begin`."""
+        self._connection.abort()
+
+    def _finish_head(self, parts: list[bytes]) -> None:
+        parts.append(b"\r\n" if self._keep_alive else b"connection: close\r\n\r\n")
+
+
+class HttpConnection(asyncio.Protocol):
+    """The server's side of one connection."""
+
+    __slots__ = (
+        "_application",
+        "_body",
+        "_body_bytes",
+        "_body_limit",
+        "_drain_waiter",
+        "_header_bytes",
+        "_in_request",
+        "_limits",
+        "_linger_bytes",
+        "_parser",
+        "_pending",
+        "_refused",
+        "_registry",
+        "_request",
+        "_serving",
+        "_transport",
+        "_url",
+        "closing",
+        "deadline",
+        "loop",
+    )
+
+    def __init__(
+        self,
+        application: Application,
+        limits: HttpLimits,
+        registry: set[HttpConnection],
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
+        self._application = application
+        self._limits = limits
+        self._registry = registry
+        self.loop = loop
+        self.closing = False
+        self.deadline = 0.0
+        self._transport: asyncio.Transport | None = None
+        self._pending: deque[Exchange] = deque()
+        self._serving: Exchange | None = None
+        self._refused = False
+        self._linger_bytes = 0
+        self._drain_waiter: asyncio.Future[None] | None = None
+        self._in_request = False
+        self._reset_request()
+
+    def _reset_request(self) -> None:
+        self._request = Request()
+        self._url = b""
+        self._header_bytes = 0
+        self._body: list[bytes] | None = None
+        self._body_bytes = 0
+        self._body_limit = 0
+
+    # asyncio.Protocol
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        # uvloop's transports are none of asyncio's classes, only like them.
+        self._transport = transport = cast(asyncio.Transport, transport)
+        self._parser = httptools.HttpRequestParser(self)
+        self.deadline = self.loop.time() + self._limits.header_timeout_s
+        if len(self._registry) >= self._limits.connections:
+            self.closing = True
+            transport.abort()
+            return
+        self._registry.add(self)
+        transport.set_write_buffer_limits(high=WRITE_HIGH_WATER)
+
+    def data_received(self, data: bytes) -> None:
+        if self._refused:
+            self._linger_bytes += len(data)
+            if self._linger_bytes > LINGER_BYTES_MAX:
+                self.abort()
+            return
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            self._refuse(Refusal.MALFORMED)
+        except httptools.HttpParserError:
+            if not self._refused:
+                self._refuse(Refusal.MALFORMED)
+
+    def eof_received(self) -> bool:
+        # A client may close its sending side and still wait for the answer.
+        return self._serving is not None
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.closing = True
+        self._registry.discard(self)
+        self._wake_drain()
+        serving, self._serving = self._serving, None
+        self._pending.clear()
+        if serving is not None and serving.on_disconnect is not None:
+            serving.on_disconnect()
+
+    def pause_writing(self) -> None:
+        self._drain_waiter = self.loop.create_future()
+
+    def resume_writing(self) -> None:
+        self._wake_drain()
+
+    # httptools callbacks
+
+    def on_message_begin(self) -> None:
+        self._in_request = True
+        self._reset_request()
+        self.deadline = self.loop.time() + self._limits.header_timeout_s
+
+    def on_url(self, part: bytes) -> None:
+        self._url += part
+        self._count_header_bytes(len(part))
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._count_header_bytes(len(name) + len(value) + 4)
+        headers = self._request.headers
+        key = name.decode("latin-1").lower()
+        text = value.decode("latin-1")
+        headers[key] = f"{headers[key]},{text}" if key in headers else text
+
+    def on_headers_complete(self) -> None:
+        if self._refused:
+            return
+        request = self._request
+        request.method = self._parser.get_method().decode("latin-1")
+        path, _, request.query = self._url.decode("latin-1").partition("?")
+        if path.startswith("http://"):  # absolute form, as proxies send it
+            path = "/" + path[7:].partition("/")[2]
+        request.path = path
+        self._body_limit = self._application.body_limit(request.method, path)
+        declared = request.headers.get("content-length")
+        if declared is not None and declared.isdigit() and int(declared) > self._body_limit:
+            self._refuse(Refusal.BODY_TOO_LARGE)
+            return
+        if request.headers.get("expect", "").lower() == "100-continue":
+            self.send(b"HTTP/1.1 100 Continue\r\n\r\n")
+        self.deadline = self.loop.time() + self._limits.body_timeout_s
+
+    def on_body(self, part: bytes) -> None:
+        if self._refused:
+            return
+        self._body_bytes += len(part)
+        if self._body_bytes > self._body_limit:
+            self._body = None
+            self._refuse(Refusal.BODY_TOO_LARGE)
+            return
+        if self._body is None:
+            self._body = [part]
+        else:
+            self._body.append(part)
+
+    def on_message_complete(self) -> None:
+        if self._refused:
+            return
+        self._in_request = False
+        body = self._body
+        if body is not None:
+            self._request.body = body[0] if len(body) == 1 else b"".join(body)
+            self._body = None
+        exchange = Exchange(self, self._request, keep_alive=self._parser.should_keep_alive())
+        if self._serving is None:
+            self._serve(exchange)
+            return
+        self._pending.append(exchange)
+        if len(self._pending) >= PIPELINE_MAX and self._transport is not None:
+            self._transport.pause_reading()
+
+    # the Exchange's side
+
+    def send(self, data: bytes) -> None:
+        transport = self._transport
+        if transport is not None and not transport.is_closing():
+            transport.write(data)
+
+    async def drained(self) -> None:
+        waiter = self._drain_waiter
+        if waiter is not None:
+            await waiter
+
+    def finished(self, *, keep_alive: bool) -> None:
+        """The answer to the request being served is complete."""
+        self._serving = None
+        transport = self._transport
+        if transport is None or transport.is_closing():
+            return
+        if self._refused:
+            self.loop.call_later(1.0, self.abort)
+            return
+        if not keep_alive:
+            self.closing = True
+            transport.close()
+            return
+        if self._pending:
+            if len(self._pending) == PIPELINE_MAX:
+                transport.resume_reading()
+            # Through the loop: a long pipeline must not recurse.
+            self.loop.call_soon(self._serve_next)
+        else:
+            self.deadline = self.loop.time() + self._limits.idle_s
+
+    def abort(self) -> None:
+        self.closing = True
+        if self._transport is not None:
+            self._transport.abort()
+
+    def expire(self) -> None:
+        """The deadline has passed: answer a request that was begun, close an idle connection."""
+        if self._serving is not None or self._refused:
+            return
+        if self._in_request:
+            self._refuse(Refusal.TOO_SLOW)
+        else:
+            self.abort()
+
+    def close_when_idle(self) -> None:
+        """Drain: let the running exchange end, take no further one."""
+        if self._serving is None:
+            self.abort()
+        else:
+            self._serving._keep_alive = False
+
+    # helpers
+
+    def _serve(self, exchange: Exchange) -> None:
+        self._serving = exchange
+        self._application.handle(exchange)
+
+    def _serve_next(self) -> None:
+        if self._serving is None and self._pending:
+            self._serve(self._pending.popleft())
+
+    def _count_header_bytes(self, size: int) -> None:
+        self._header_bytes += size
+        if self._header_bytes > self._limits.header_bytes and not self._refused:
+            self._refuse(Refusal.HEADERS_TOO_LARGE)
+
+    def _refuse(self, refusal: Refusal) -> None:
+        self._refused = True
+        exchange = Exchange(self, self._request, keep_alive=False)
+        if self._serving is not None:  # an answer is under way: it cannot be followed by another
+            self.abort()
+            return
+        self._serving = exchange
+        self._application.refuse(exchange, refusal)
+
+    def _wake_drain(self) -> None:
+        waiter, self._drain_waiter = self._drain_waiter, None
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)

@@ -1,0 +1,60 @@
+"""The platform's own log lines, exact in form. Source: facts, 'Logs' and 'Billing'."""
+
+from __future__ import annotations
+
+import math
+import uuid
+from datetime import UTC, datetime
+
+
+def format_start(request_id: str, version: str) -> str:
+    return f"START RequestId: {request_id} Version: {version}\n"
+
+
+def format_end(request_id: str) -> str:
+    return f"END RequestId: {request_id}\n"
+
+
+def billed_ms(duration_ms: float, init_ms: float | None) -> int:
+    """Milliseconds that are billed: INIT counts since 2025-08-01, rounded up to the next whole."""
+    return math.ceil(duration_ms + (init_ms or 0.0))
+
+
+def format_report(
+    request_id: str,
+    *,
+    duration_ms: float,
+    memory_mib: int,
+    peak_mib: int,
+    init_ms: float | None,
+    status: str | None,
+    error_type: str | None = None,
+) -> str:
+    """REPORT; `init_ms` only on a cold start, `status` (`timeout`, `error`) only on a failure."""
+    tail = "" if init_ms is None else f"Init Duration: {init_ms:.2f} ms\t"
+    if status is not None:
+        tail += f"Status: {status}"
+        tail += "" if error_type is None else f"\tError Type: {error_type}"
+    return (
+        f"REPORT RequestId: {request_id}\tDuration: {duration_ms:.2f} ms\t"
+        f"Billed Duration: {billed_ms(duration_ms, init_ms)} ms\t"
+        f"Memory Size: {memory_mib} MB\tMax Memory Used: {peak_mib} MB\t{tail}\n"
+    )
+
+
+def format_init_report(init_ms: float, *, phase: str, status: str, error_type: str | None) -> str:
+    """INIT_REPORT of an init that did not succeed."""
+    error = "" if error_type is None else f"\tError Type: {error_type}"
+    return f"INIT_REPORT Init Duration: {init_ms:.2f} ms\tPhase: {phase}\tStatus: {status}{error}\n"
+
+
+def format_timed_out(wall_s: float, request_id: str, timeout_s: float) -> str:
+    moment = datetime.fromtimestamp(wall_s, UTC)
+    stamp = moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+    return f"{stamp} {request_id} Task timed out after {timeout_s:.2f} seconds\n\n"
+
+
+def stream_name(wall_s: float, version: str) -> str:
+    """A new stream: `YYYY/MM/DD/[version]<32 hex>`, one for each execution environment."""
+    day = datetime.fromtimestamp(wall_s, UTC).strftime("%Y/%m/%d")
+    return f"{day}/[{version}]{uuid.uuid4().hex}"

@@ -1,0 +1,86 @@
+"""What is done when code is published, so that no invocation has to: compile, warm the runtime."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Protocol
+
+from lambent.domain import limits
+from lambent.domain.function import FunctionVersion, State, Status
+from lambent.placement.parking import Parking
+from lambent.sandbox.interface import Interpreter, SandboxBackend, SandboxSpec
+
+log = logging.getLogger("lambent")
+
+
+class CodeFolders(Protocol):
+    """Where a version's files lie on this host."""
+
+    def task_dir(self, version: FunctionVersion) -> Path: ...
+
+    def opt_dir(self, version: FunctionVersion) -> Path | None: ...
+
+
+class Specs:
+    """From a function's configuration to what its sandbox is bound to."""
+
+    def __init__(self, folders: CodeFolders) -> None:
+        self._folders = folders
+
+    def spec(self, version: FunctionVersion, program: bytes) -> SandboxSpec:
+        """1,769 MB are one vCPU. Source: Developer Guide, "Configure Lambda function memory"."""
+        return SandboxSpec(
+            task_dir=self._folders.task_dir(version),
+            opt_dir=self._folders.opt_dir(version),
+            tmp_mib=version.ephemeral_mib,
+            memory_mib=version.memory_mib,
+            vcpus=version.memory_mib / limits.MEMORY_MIB_PER_VCPU,
+            processes_max=limits.PROCESSES_MAX,
+            hostname="lambda",
+            program=program,
+        )
+
+
+class Publisher:
+    """Prepares a version to run on this host."""
+
+    def __init__(
+        self,
+        folders: CodeFolders,
+        backend: SandboxBackend,
+        parking: Parking,
+        interpreters: Mapping[str, Interpreter],
+        *,
+        how_to_get: Callable[[str], str],
+    ) -> None:
+        self._folders = folders
+        self._backend = backend
+        self._parking = parking
+        self._interpreters = interpreters
+        self._how_to_get = how_to_get
+        self._compiled: set[tuple[Path, str]] = set()
+
+    async def prepare(self, version: FunctionVersion) -> Status:
+        """Active; or Failed with what to do about it. Never another interpreter in its place."""
+        interpreter = self._interpreters.get(version.runtime)
+        if interpreter is None:
+            return Status(
+                value=State.FAILED,
+                reason=f"No interpreter for {version.runtime} was found on this host. "
+                + self._how_to_get(version.runtime),
+                reason_code="InvalidRuntime",
+            )
+        for folder in (self._folders.task_dir(version), self._folders.opt_dir(version)):
+            if folder is not None and (folder, version.runtime) not in self._compiled:
+                await self._compile(interpreter, folder)
+        self._parking.refill(version.runtime)
+        return Status(value=State.ACTIVE)
+
+    async def _compile(self, interpreter: Interpreter, folder: Path) -> None:
+        try:
+            await self._backend.compile(interpreter, folder)
+            self._compiled.add((folder, interpreter.runtime))
+        except OSError as error:  # uncompiled code still runs, only its cold start is slower
+            log.warning("could not compile %s: %s", folder.name, error)

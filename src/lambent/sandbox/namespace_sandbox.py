@@ -1,0 +1,191 @@
+"""One sandbox of the namespaces backend, as the server sees it."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import json
+import os
+import signal
+import socket
+import struct
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+
+from .cgroups import Cgroup
+from .interface import SandboxExit, SandboxSpec
+from .network import GuestInterface
+from .zygote_process import ZygoteProcess
+
+_BIND_HEADER = struct.Struct("<II")
+_MIB = 1024 * 1024
+COMPILE_SECONDS_MAX = 10
+
+
+class NamespaceSandbox:
+    """Lives from `launch` to `close`; see interface.Sandbox."""
+
+    def __init__(
+        self,
+        sandbox_id: str,
+        *,
+        zygote: ZygoteProcess,
+        channel: socket.socket,
+        output: int,
+        uid: int,
+        code_root: Path,
+        on_listeners: Callable[[str, list[int]], None],
+        release: Callable[[NamespaceSandbox], Awaitable[None]],
+    ) -> None:
+        loop = asyncio.get_running_loop()
+        self.sandbox_id = sandbox_id
+        self.channel = channel
+        self.output = output
+        self.exited: asyncio.Future[SandboxExit] = loop.create_future()
+        self.warmed: asyncio.Future[None] = loop.create_future()
+        """Done when it waits for `bind`; also done, without a result's meaning, when it ended."""
+        self.failure = ""
+        """Why the jail could not be shut; the exit code is then 71."""
+        self.pid = 0
+        """Of its first process, in the host's numbers; 0 before it is known."""
+        self.uid = uid
+        self.cgroup: Cgroup | None = None
+        self.zygote = zygote
+        self._code_root = code_root
+        self._on_listeners = on_listeners
+        self._release = release
+        self._out_of_memory = False
+        self._bound = False
+        self._closed = False
+
+    async def configure_network(self, interface: GuestInterface | None) -> None:
+        """Tell it of its interface, which it then brings up; before `bind`."""
+        if interface is None:
+            await self._send({"name": ""}, b"")
+        else:
+            await self._send(dataclasses.asdict(interface), b"")
+
+    async def bind(self, spec: SandboxSpec) -> None:
+        """Set limits and hand over the code; returns when it is told, not when it runs.
+
+        A jail that cannot be shut shows as an exit with code 71 and `failure`. Raises OSError
+        (cgroup limits), ValueError (code outside of the code root).
+        """
+        assert not self._bound, "a sandbox is bound once"
+        settings = self._settings(spec)
+        self._bound = True
+        if self.cgroup is not None:
+            self.cgroup.limit(
+                memory_mib=spec.memory_mib,
+                tmp_mib=spec.tmp_mib,
+                vcpus=spec.vcpus,
+                processes_max=spec.processes_max,
+            )
+        await self._send(settings, spec.program)
+        if self.cgroup is not None and not self.exited.done():
+            self.cgroup.watch(self._on_out_of_memory)  # 0.1 ms, while the jail is being shut
+
+    async def bind_compiler(self, folder: Path, *, memory_mib: int, tmp_mib: int) -> None:
+        """Have it compile `folder` instead of running a program."""
+        self._bound = True
+        if self.cgroup is not None:
+            self.cgroup.limit(memory_mib=memory_mib, tmp_mib=tmp_mib, vcpus=1.0, processes_max=16)
+        settings = {
+            "kind": "compile",
+            "task": self._relative(folder),
+            "opt": None,
+            "tmp_mib": tmp_mib,
+            "hostname": "compile",
+            "processes_max": 16,
+            "uid": self.uid,
+            "data_bytes_max": memory_mib * _MIB,
+            "seconds_max": COMPILE_SECONDS_MAX,
+        }
+        await self._send(settings, b"")
+
+    def memory_peak_bytes(self) -> int:
+        """Highest use of memory so far; without cgroups what the first process held, or 0."""
+        if self.cgroup is not None:
+            return self.cgroup.peak_bytes()
+        if self.exited.done() or not self.pid:
+            return 0
+        try:
+            with open(f"/proc/{self.pid}/status") as status:
+                line = next(line for line in status if line.startswith("VmHWM:"))
+        except (OSError, StopIteration):
+            return 0
+        return int(line.split()[1]) * 1024
+
+    def kill(self) -> None:
+        """SIGKILL to the first process, with which its whole pid namespace goes; idempotent."""
+        if not self.exited.done():
+            self.zygote.kill(self.sandbox_id)
+
+    async def close(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        self.kill()
+        await asyncio.shield(self.exited)
+        self.channel.close()
+        os.close(self.output)
+        await self._release(self)
+        if self.cgroup is not None:
+            await self.cgroup.close()
+
+    def on_warmed(self, listeners: list[int]) -> None:
+        if not self.warmed.done():
+            self.warmed.set_result(None)
+        self._on_listeners(self.sandbox_id, listeners)
+
+    def on_failed(self, error: str) -> None:
+        self.failure = error
+
+    def on_exited(self, status: int) -> None:
+        """`status` is as of waitpid(2); also called when the zygote took it down with it."""
+        if not self.warmed.done():
+            self.warmed.set_result(None)
+        if self.exited.done():
+            return
+        killed = os.WIFSIGNALED(status)
+        number = os.WTERMSIG(status) if killed else None
+        out_of_memory = self._out_of_memory
+        if self.cgroup is not None and not out_of_memory and number == signal.SIGKILL:
+            out_of_memory = self.cgroup.was_out_of_memory()
+        code = None if killed else os.WEXITSTATUS(status)
+        self.exited.set_result(SandboxExit(code=code, signal=number, out_of_memory=out_of_memory))
+
+    def _on_out_of_memory(self) -> None:
+        self._out_of_memory = True
+        self.kill()
+
+    def _settings(self, spec: SandboxSpec) -> dict[str, object]:
+        return {
+            "kind": "run",
+            "task": self._relative(spec.task_dir),
+            "opt": None if spec.opt_dir is None else self._relative(spec.opt_dir),
+            "tmp_mib": spec.tmp_mib,
+            "hostname": spec.hostname,
+            "processes_max": spec.processes_max,
+            "uid": self.uid,
+            # Without cgroups the kernel can still bound what one process takes.
+            "data_bytes_max": None if self.cgroup is not None else spec.memory_mib * _MIB,
+        }
+
+    def _relative(self, folder: Path) -> str:
+        relative = folder.relative_to(self._code_root)
+        if ".." in relative.parts:
+            raise ValueError(f"{folder} is not inside {self._code_root}")
+        return str(relative)
+
+    async def _send(self, settings: Mapping[str, object], program: bytes) -> None:
+        encoded = json.dumps(settings).encode()
+        message = _BIND_HEADER.pack(len(encoded), len(program)) + encoded + program
+        try:
+            sent = self.channel.send(message)
+        except BlockingIOError:
+            sent = 0
+        except (BrokenPipeError, ConnectionResetError):
+            return  # it ended: `exited` says how
+        if sent < len(message):
+            await asyncio.get_running_loop().sock_sendall(self.channel, message[sent:])

@@ -1,0 +1,278 @@
+"""Sandboxes of Linux namespaces: the default backend, as root or not.
+
+One zygote for each interpreter, started on first need, forks every sandbox; see zygote_process.py
+for our side of it and guest/ for what runs inside.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import resource
+import secrets
+import signal
+import socket
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from .cgroups import CgroupBackend, CgroupsUnavailable
+from .interface import Interpreter, IsolationItem, IsolationReport
+from .namespace_report import HostFacts, describe_isolation
+from .namespace_sandbox import COMPILE_SECONDS_MAX, NamespaceSandbox
+from .network import Network
+from .root_plan import plan_root
+from .zygote_process import ZygoteFailed, ZygoteProcess, launcher_command
+
+__all__ = ["NamespaceBackend", "NamespacesUnavailable", "ZygoteFailed", "probe_host"]
+
+_UID_FIRST = 200_000
+_UIDS = 60_000
+_PROBE_TIMEOUT_S = 10.0
+_COMPILE_TIMEOUT_S = COMPILE_SECONDS_MAX + 2.0
+_COMPILE_MEMORY_MIB = 1024
+_COMPILE_TMP_MIB = 512
+_PYTHON_PATHS = ("/var/task", "/opt/python/lib/{python}/site-packages", "/opt/python")
+
+
+class NamespacesUnavailable(Exception):
+    """This host gives no namespaces; the text says why and what would help."""
+
+
+async def probe_host() -> HostFacts:
+    """Try once, in a process of its own (about 30 ms). Raises NamespacesUnavailable."""
+    process = await asyncio.create_subprocess_exec(
+        *launcher_command("probe"),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env={},
+        cwd="/",
+    )
+    try:
+        async with asyncio.timeout(_PROBE_TIMEOUT_S):
+            output, errors = await process.communicate()
+    except TimeoutError:
+        process.kill()
+        raise NamespacesUnavailable("this host cannot give namespaces: the trial hung") from None
+    if process.returncode != 0:
+        text = errors.decode(errors="replace").strip().splitlines()
+        raise NamespacesUnavailable(f"this host cannot give namespaces: {text[-1:]}")
+    found = json.loads(output)
+    if found["namespaces"]:
+        raise NamespacesUnavailable(
+            f"this host cannot give namespaces: {found['namespaces']}. As an ordinary user they "
+            "need sysctl user.max_user_namespaces > 0, kernel.unprivileged_userns_clone = 1 "
+            "(Debian) and kernel.apparmor_restrict_unprivileged_userns = 0 (Ubuntu); in a "
+            "container, CAP_SYS_ADMIN."
+        )
+    return HostFacts(
+        as_root=os.geteuid() == 0 and not found["user_namespace"],
+        user_namespace=found["user_namespace"],
+        proc_error=found["proc"],
+        machine=os.uname().machine,
+    )
+
+
+class NamespaceBackend:
+    """See interface.SandboxBackend."""
+
+    def __init__(
+        self,
+        *,
+        code_root: Path,
+        program_dir: Path,
+        inside_ports: Sequence[int],
+        on_listener: Callable[[str, int, socket.socket], None],
+        cgroups: CgroupBackend | CgroupsUnavailable,
+        network: Network,
+        runtime_packages: Sequence[Path] = (),
+        program: str = "bootstrap",
+        preload: Sequence[str] = (),
+        hidden: Sequence[Path] = (),
+    ) -> None:
+        """`code_root` holds every folder that is ever bound. `on_listener` gets each sandbox's
+        listening sockets (id, port, socket) and owns them. `program` is a module of `program_dir`
+        with `run(channel, program)` and perhaps `preload()`; `preload` are modules to import too.
+        """
+        self._code_root = code_root.resolve()
+        self._program_dir = program_dir
+        self._ports = tuple(inside_ports)
+        self._on_listener = on_listener
+        self._cgroups = cgroups
+        self._network = network
+        self._runtime_packages = tuple(runtime_packages)
+        self._program = program
+        self._preload = tuple(preload)
+        self._hidden = tuple(hidden)
+        self._facts: HostFacts | None = None
+        self._zygotes: dict[Path, ZygoteProcess] = {}
+        self._starting: dict[Path, asyncio.Lock] = {}
+        self._sandboxes: dict[str, NamespaceSandbox] = {}
+        self._uids_used: set[int] = set()
+        self._uid_next = 0
+        self._stopped = False
+
+    async def start(self) -> None:
+        """Raises NamespacesUnavailable."""
+        self._facts = await probe_host()
+        _raise_open_files_limit()
+        if not isinstance(self._cgroups, CgroupsUnavailable):
+            await self._cgroups.clean_leftovers()
+        await self._network.start()
+
+    async def launch(self, interpreter: Interpreter) -> NamespaceSandbox:
+        """A blank sandbox whose process exists; it warms up meanwhile (`warmed`).
+
+        Raises ZygoteFailed, OSError.
+        """
+        return await self._launch(interpreter, with_network=True)
+
+    async def compile(self, interpreter: Interpreter, folder: Path) -> None:
+        """Compile *.py under `folder`; whatever goes wrong leaves it as it was, or partly done."""
+        try:
+            sandbox = await self._launch(interpreter, with_network=False)
+        except (ZygoteFailed, OSError):
+            return
+        try:
+            await sandbox.bind_compiler(
+                folder, memory_mib=_COMPILE_MEMORY_MIB, tmp_mib=_COMPILE_TMP_MIB
+            )
+            async with asyncio.timeout(_COMPILE_TIMEOUT_S):
+                await asyncio.shield(sandbox.exited)
+        except (TimeoutError, OSError):
+            pass
+        finally:
+            await sandbox.close()
+
+    async def stop(self) -> None:
+        self._stopped = True
+        for sandbox in list(self._sandboxes.values()):
+            sandbox.kill()
+        for zygote in list(self._zygotes.values()):
+            await zygote.stop()
+        self._zygotes.clear()
+        for sandbox in list(self._sandboxes.values()):
+            await sandbox.close()
+        await self._network.stop()
+        if not isinstance(self._cgroups, CgroupsUnavailable):
+            await self._cgroups.remove_all()
+
+    def report(self) -> IsolationReport:
+        """What is enforced; before `start` nothing is known to be."""
+        return describe_isolation(
+            self._facts,
+            cgroup_items=self._cgroups.report_items(),
+            network_items=self._network.report_items(),
+        )
+
+    async def _launch(self, interpreter: Interpreter, *, with_network: bool) -> NamespaceSandbox:
+        zygote = await self._zygote(interpreter)
+        ours, theirs = socket.socketpair()
+        output, output_write = os.pipe()
+        ours.setblocking(False)
+        os.set_blocking(output, False)
+        sandbox = NamespaceSandbox(
+            secrets.token_hex(8),
+            zygote=zygote,
+            channel=ours,
+            output=output,
+            uid=self._take_uid(),
+            code_root=self._code_root,
+            on_listeners=self._pass_listeners,
+            release=self._release,
+        )
+        self._sandboxes[sandbox.sandbox_id] = sandbox
+        inside = [theirs.detach(), output_write]
+        try:
+            how, cgroup_fds = self._make_cgroup(sandbox)
+            inside += cgroup_fds
+            handed, inside = inside, []
+            network = self._network if with_network else None
+            sandbox.pid = await zygote.spawn(
+                sandbox, handed, cgroup=how, network=network is not None
+            )
+            if network is not None:
+                interface = await network.attach(sandbox.sandbox_id, sandbox.pid)
+                await sandbox.configure_network(interface)
+        except BaseException:
+            for descriptor in inside:
+                os.close(descriptor)
+            if not zygote.knows(sandbox.sandbox_id):
+                sandbox.on_exited(signal.SIGKILL)  # it never was
+            await sandbox.close()
+            raise
+        return sandbox
+
+    def _make_cgroup(self, sandbox: NamespaceSandbox) -> tuple[str, tuple[int, ...]]:
+        """How the new process enters its cgroup, and the descriptors for it."""
+        if isinstance(self._cgroups, CgroupsUnavailable):
+            return "", ()
+        sandbox.cgroup = self._cgroups.create(sandbox.sandbox_id)
+        entry = sandbox.cgroup.entry()
+        if entry.clone_into is not None:
+            return "clone_into", (entry.clone_into,)
+        return "write_zero", entry.write_zero
+
+    async def _zygote(self, interpreter: Interpreter) -> ZygoteProcess:
+        """The running one, else a new one; those who ask meanwhile wait for the same."""
+        if self._stopped:
+            raise ZygoteFailed("the backend is stopped")
+        key = interpreter.executable
+        zygote = self._zygotes.get(key)
+        if zygote is not None and zygote.alive:
+            return zygote
+        async with self._starting.setdefault(key, asyncio.Lock()):
+            zygote = self._zygotes.get(key)
+            if zygote is not None and zygote.alive:
+                return zygote
+            zygote = ZygoteProcess(interpreter)
+            self._zygotes[key] = zygote
+            await zygote.start(self._plan(interpreter), self._zygote_config(interpreter))
+            return zygote
+
+    def _plan(self, interpreter: Interpreter) -> Mapping[str, object]:
+        return plan_root(
+            interpreter,
+            code_root=self._code_root,
+            program_dir=self._program_dir,
+            runtime_packages=self._runtime_packages,
+            resolv_conf=self._network.resolv_conf(),
+            hidden=(self._code_root, *self._hidden),
+        ).to_json()
+
+    def _zygote_config(self, interpreter: Interpreter) -> Mapping[str, object]:
+        return {
+            "ports": self._ports,
+            "python_paths": [path.format(python=interpreter.runtime) for path in _PYTHON_PATHS],
+            "program": self._program,
+            "preload": self._preload,
+        }
+
+    def _pass_listeners(self, sandbox_id: str, listeners: list[int]) -> None:
+        for port, descriptor in zip(self._ports, listeners, strict=True):
+            listener = socket.socket(fileno=descriptor)
+            listener.setblocking(False)
+            self._on_listener(sandbox_id, port, listener)
+
+    async def _release(self, sandbox: NamespaceSandbox) -> None:
+        """Give back what the backend lent."""
+        self._sandboxes.pop(sandbox.sandbox_id, None)
+        self._uids_used.discard(sandbox.uid)
+        await self._network.detach(sandbox.sandbox_id)
+
+    def _take_uid(self) -> int:
+        """One that no living sandbox has, and that was not in use a moment ago."""
+        assert len(self._uids_used) < _UIDS
+        while True:
+            uid = _UID_FIRST + self._uid_next % _UIDS
+            self._uid_next += 1
+            if uid not in self._uids_used:
+                self._uids_used.add(uid)
+                return uid
+
+
+def _raise_open_files_limit() -> None:
+    """A sandbox takes about six descriptors; the usual soft limit of 1,024 is for select(2)."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

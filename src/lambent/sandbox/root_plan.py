@@ -1,0 +1,193 @@
+"""What the root of a sandbox consists of, decided from the host's layout.
+
+The launcher (guest/launcher.py) performs the plan. Of the host there is: the system's programs and
+libraries, certificates and a few files of /etc, all read-only; the interpreter as /var/lang without
+the packages that someone installed into it; the guest program as /var/runtime. Nothing else.
+"""
+
+from __future__ import annotations
+
+import os
+import sysconfig
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from .interface import Interpreter
+
+STORE = "/var/rapid/store"
+HOST_PROC = "/var/rapid/proc"
+
+_GUEST_DIR = Path(__file__).parent / "guest"
+_SYSTEM_DIRS = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
+_ETC_BINDS = (
+    "/etc/alternatives",
+    "/etc/ca-certificates",
+    "/etc/pki/ca-trust",
+    "/etc/pki/tls/certs",
+    "/etc/ssl/certs",
+)
+_ETC_COPIES = (
+    "/etc/ld.so.cache",
+    "/etc/localtime",
+    "/etc/mime.types",
+    "/etc/os-release",
+    "/etc/protocols",
+    "/etc/services",
+    "/etc/ssl/openssl.cnf",
+)
+_PASSWD = (
+    "root:x:0:0:root:/root:/sbin/nologin\n"
+    "sbx_user1051:x:993:990::/home/sbx_user1051:/sbin/nologin\n"
+    "nobody:x:65534:65534:nobody:/:/sbin/nologin\n"
+)
+_GROUP = "root:x:0:\nrdpgroup:x:990:\nnogroup:x:65534:\n"
+_HOSTS = "127.0.0.1 localhost\n::1 localhost\n"
+_NSSWITCH = "passwd: files\ngroup: files\nhosts: files dns\nservices: files\nprotocols: files\n"
+_DIRECTORIES = (
+    "/dev",
+    "/etc",
+    "/home",
+    "/opt",
+    "/proc",
+    "/root",
+    "/tmp",
+    "/var/empty",
+    "/var/lang",
+    "/var/rapid/guest",
+    "/var/runtime",
+    "/var/task",
+    "/var/tmp",
+    STORE,
+    HOST_PROC,
+)
+# As in a real python3.12 environment (recorded); the loader reads it when the zygote starts.
+LD_LIBRARY_PATH = (
+    "/var/lang/lib:/lib64:/usr/lib64:/var/runtime:/var/runtime/lib:/var/task:/var/task/lib:/opt/lib"
+)
+_PATH = "/var/lang/bin:/usr/local/bin:/usr/bin/:/bin:/opt/bin"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RootPlan:
+    """Steps in their order; paths on the right are inside the new root."""
+
+    directories: list[str]
+    symlinks: list[tuple[str, str]]
+    files: list[tuple[str, str]]
+    """Text → path."""
+    copies: list[tuple[str, str]]
+    binds: list[tuple[str, str]]
+    """All read-only, without devices and setuid."""
+    masks: list[str]
+    """Folders that appear empty, where they exist."""
+    command: list[str]
+    host_proc: str = HOST_PROC
+    environment: dict[str, str] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, object]:
+        return asdict(self)
+
+
+def plan_root(
+    interpreter: Interpreter,
+    *,
+    code_root: Path,
+    program_dir: Path,
+    runtime_packages: Sequence[Path],
+    resolv_conf: str,
+    hidden: Sequence[Path] = (),
+) -> RootPlan:
+    """The plan for `interpreter`.
+
+    `code_root` is bound where only the jail sees it; `program_dir` and `runtime_packages` (files or
+    folders) appear in /var/runtime; `hidden` are folders that must not be seen even where they lie
+    inside a system folder.
+    """
+    symlinks: list[tuple[str, str]] = []
+    binds: list[tuple[str, str]] = []
+    for path in _SYSTEM_DIRS:
+        if os.path.islink(path):
+            symlinks.append((os.readlink(path), path))
+        elif os.path.isdir(path):
+            binds.append((path, path))
+    directories = list(_DIRECTORIES)
+    files = [
+        (_PASSWD, "/etc/passwd"),
+        (_GROUP, "/etc/group"),
+        (_HOSTS, "/etc/hosts"),
+        (_NSSWITCH, "/etc/nsswitch.conf"),
+        (resolv_conf, "/etc/resolv.conf"),
+    ]
+    binds += [(path, path) for path in _ETC_BINDS if os.path.isdir(path)]
+    copies = [(path, path) for path in _ETC_COPIES if os.path.isfile(path)]
+    directories += sorted({os.path.dirname(path) for _, path in copies + binds})
+    copies.append((str(_GUEST_DIR / "init.py"), "/var/rapid/init.py"))
+    for module in sorted(_GUEST_DIR.glob("*.py")):
+        copies.append((str(module), f"/var/rapid/guest/{module.name}"))
+    lang_links, lang_binds, executable = _plan_interpreter(interpreter)
+    symlinks += lang_links
+    binds += lang_binds
+    directories += ["/var/lang/bin", "/var/lang/lib"] if lang_links else []
+    for entry in sorted(program_dir.iterdir()):
+        if entry.name != "__pycache__":
+            binds.append((str(entry.resolve()), f"/var/runtime/{entry.name}"))
+    binds += [
+        (str(package.resolve()), f"/var/runtime/{package.name}") for package in runtime_packages
+    ]
+    binds.append((str(code_root.resolve()), STORE))
+    return RootPlan(
+        directories=directories,
+        symlinks=symlinks,
+        files=files,
+        copies=copies,
+        binds=binds,
+        masks=_masks(interpreter) + [str(path.resolve()) for path in hidden],
+        command=[executable, "-s", "/var/rapid/init.py"],
+        environment={
+            "PATH": _PATH,
+            "LANG": "en_US.UTF-8",
+            "TZ": ":UTC",
+            "LD_LIBRARY_PATH": LD_LIBRARY_PATH,
+            "PYTHONDONTWRITEBYTECODE": "1",
+        },
+    )
+
+
+def _plan_interpreter(
+    interpreter: Interpreter,
+) -> tuple[list[tuple[str, str]], list[tuple[str, str]], str]:
+    """(symlinks, binds, executable) that make /var/lang; a prefix of /usr is not taken whole."""
+    python = f"python{_minor(interpreter)}"
+    prefix = interpreter.prefix.resolve()
+    if str(prefix) != "/usr":
+        relative = interpreter.executable.resolve().relative_to(prefix)
+        return [], [(str(prefix), "/var/lang")], f"/var/lang/{relative}"
+    executable = f"/var/lang/bin/{python}"
+    links = [(python, "/var/lang/bin/python3"), (python, "/var/lang/bin/python")]
+    binds = [(str(interpreter.executable.resolve()), executable)]
+    for folder in ("lib", "lib64"):
+        stdlib = f"/usr/{folder}/{python}"
+        if os.path.isdir(stdlib) and not os.path.islink(f"/usr/{folder}"):
+            binds.append((stdlib, f"/var/lang/{folder}/{python}"))
+    return links, binds, executable
+
+
+def _masks(interpreter: Interpreter) -> list[str]:
+    """Where packages of the host's lie, as far as an interpreter of this version finds them."""
+    python = f"python{_minor(interpreter)}"
+    folders = []
+    for base in ("/var/lang/lib", "/var/lang/lib64", "/usr/lib", "/usr/local/lib"):
+        folders += [f"{base}/{python}/site-packages", f"{base}/{python}/dist-packages"]
+    return [*folders, "/usr/lib/python3/dist-packages"]
+
+
+def _minor(interpreter: Interpreter) -> str:
+    return interpreter.runtime.removeprefix("python")
+
+
+def runtime_packages() -> tuple[Path, ...]:
+    """boto3 and what it needs, from the server's own packages, as AWS's runtimes have them."""
+    base = Path(sysconfig.get_paths()["purelib"])
+    names = ("boto3", "botocore", "s3transfer", "jmespath", "dateutil", "urllib3", "six.py")
+    return tuple(base / name for name in names if (base / name).exists())

@@ -1,0 +1,398 @@
+"""The log store: CloudWatch Logs' groups, streams and events, written live by running functions.
+
+Theory of operation. `LogStream.write` appends to a list in memory and returns. `flush` takes what
+is pending in every stream and hands it to the writing thread, which stores one chunk a stream in
+one transaction; `run` does so at most `FLUSH_INTERVAL_S` after the first event, earlier under
+pressure, and sleeps while nothing is written. Every read flushes first, so what a function has just
+printed is found by the next call, and readers need to look in one place only.
+
+Bounds: an event (longer ones are split), the buffer (beyond it the fullest streams lose their
+oldest pending events and say how many), a group on disk (its oldest chunks go).
+
+Function output is not accepted input: a crash of the process may lose what was not flushed, power
+loss what the disk did not have yet. What callers were promised (`put_events`, `create_*`) is on
+disk when the call returns. Belongs to one event loop; only that loop's thread may write.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import sqlite3
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+from lambent.domain.limits import LOG_EVENT_BYTES_MAX, LOG_GROUP_BYTES_MAX
+from lambent.store.log_chunks import RawEvent
+from lambent.store.log_query import EventPage, EventQuery, LogGroup, LogReader, LogStreamInfo
+from lambent.store.log_rows import LogFile, StreamKey
+
+T = TypeVar("T")
+
+FLUSH_INTERVAL_S = 0.2
+PENDING_BYTES_MAX = 16 * 1024 * 1024
+"""What the buffer holds before events are dropped; a quarter of it asks for a flush."""
+EVENT_OVERHEAD_BYTES = 64
+"""What an event counts in the buffer beside its characters."""
+_WHOLE_CHARS_MAX = LOG_EVENT_BYTES_MAX // 4
+"""Up to this many characters an event cannot be too long, whatever they are."""
+
+_log = logging.getLogger(__name__)
+
+
+class LogStream:
+    """Where one execution environment's output goes."""
+
+    __slots__ = ("_closed", "_dirty", "_dropped", "_marker", "_pending", "_store", "key")
+
+    def __init__(self, store: LogStore, key: StreamKey) -> None:
+        self.key = key
+        self._store = store
+        self._pending: list[RawEvent] = []
+        self._dirty = False
+        self._closed = False
+        self._dropped = 0
+        self._marker: RawEvent | None = None
+
+    def write(self, timestamp_ms: int, message: str) -> None:
+        """Append one event; `timestamp_ms` is now, on the wall clock. Never blocks, never fails."""
+        size = len(message)
+        if size > _WHOLE_CHARS_MAX:
+            for piece in split_message(message):
+                self._append(timestamp_ms, piece)
+            return
+        self._pending.append((timestamp_ms, message, timestamp_ms))
+        store = self._store
+        store.pending_bytes += size + 64  # EVENT_OVERHEAD_BYTES, spelt out: the hot path
+        if not self._dirty:
+            store._mark(self)
+        elif store.pending_bytes > store.pressure_bytes:
+            store._relieve()
+
+    def write_many(self, events: Iterable[tuple[int, str]]) -> None:
+        """Append (timestamp_ms, message) pairs, as `write` does one by one."""
+        write = self.write
+        for timestamp_ms, message in events:
+            write(timestamp_ms, message)
+
+    def close(self) -> None:
+        """Nothing more will come: once its events are stored the store forgets this stream."""
+        self._closed = True
+        self._store._mark(self)
+
+    def _append(self, timestamp_ms: int, message: str) -> None:
+        self._pending.append((timestamp_ms, message, timestamp_ms))
+        self._store.pending_bytes += len(message) + EVENT_OVERHEAD_BYTES
+        self._store._mark(self)
+        if self._store.pending_bytes > self._store.pressure_bytes:
+            self._store._relieve()
+
+    def _take(self) -> list[RawEvent]:
+        taken, self._pending = self._pending, []
+        self._dirty = False
+        return taken
+
+    def _drop_oldest(self) -> None:
+        """Give up the older half of what is pending; one event tells how many went."""
+        pending = self._pending
+        if not pending:
+            return
+        half = (len(pending) + 1) // 2
+        if pending[0] is self._marker:
+            self._dropped += half - 1
+        else:
+            self._dropped = half
+        timestamp_ms = pending[half - 1][0]
+        text = f"{self._dropped} log events dropped: they were written faster than they are stored"
+        self._marker = (timestamp_ms, text, timestamp_ms)
+        pending[:half] = [self._marker]
+
+
+class LogStore:
+    """All log groups of one server, in one file of their own."""
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        group_bytes_max: int = LOG_GROUP_BYTES_MAX,
+        pending_bytes_max: int = PENDING_BYTES_MAX,
+        wall_s: Callable[[], float] = time.time,
+    ) -> None:
+        """Opens or creates the file. Raises sqlite3.Error when it cannot."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.pending_bytes = 0
+        self.pending_bytes_max = pending_bytes_max
+        self.pressure_bytes = pending_bytes_max // 4
+        self._wall_s = wall_s
+        self._file = LogFile(path, group_bytes_max=group_bytes_max)
+        self._reader = LogReader(path)
+        self._writing = ThreadPoolExecutor(1, "lambent-logs-write")
+        self._reading = ThreadPoolExecutor(1, "lambent-logs-read")
+        self._open: dict[StreamKey, LogStream] = {}
+        self._dirty: list[LogStream] = []
+        self._unsynced = False
+        self._lock = asyncio.Lock()
+        self._written = asyncio.Event()
+        self._pressed = asyncio.Event()
+
+    # Writing
+
+    def open_stream(self, group: str, stream: str) -> LogStream:
+        """The stream of that name, to write to; group and stream appear with the next flush."""
+        key = (group, stream)
+        found = self._open.get(key)
+        if found is None:
+            found = self._open[key] = LogStream(self, key)
+        found._closed = False
+        self._mark(found)
+        return found
+
+    async def run(self) -> None:
+        """Flush what is written, for ever; to be run as a task of the server's TaskGroup.
+
+        A failed flush (disk full) is logged once until one succeeds; its events stay in the buffer.
+        """
+        failing = False
+        while True:
+            await self._written.wait()
+            try:
+                async with asyncio.timeout(FLUSH_INTERVAL_S):
+                    await self._pressed.wait()
+            except TimeoutError:
+                pass
+            try:
+                await self.flush()
+                failing = False
+            except sqlite3.Error as error:
+                if not failing:
+                    _log.error("cannot store function logs, will go on trying: %s", error)
+                failing = True
+
+    async def flush(self, *, durable: bool = False) -> None:
+        """Store everything that is pending. Raises sqlite3.Error; then it is pending again.
+
+        `durable` waits until the disk has it, and all that was stored before.
+        """
+        async with self._lock:
+            streams, self._dirty = self._dirty, []
+            batch = [(stream, stream._take()) for stream in streams]
+            self.pending_bytes = 0
+            self._written.clear()
+            self._pressed.clear()
+            if not batch and not (durable and self._unsynced):
+                return
+            rows = [(stream.key, events) for stream, events in batch]
+            try:
+                await self._write(
+                    lambda: self._file.store(rows, now_ms=self._now_ms(), durable=durable)
+                )
+                self._unsynced = not durable
+            except sqlite3.Error:
+                self._put_back(batch)
+                raise
+            self._forget(stream for stream, _ in batch)
+
+    async def put_events(self, group: str, stream: str, events: Sequence[tuple[int, str]]) -> None:
+        """Append events to an existing stream; they are on disk when this returns.
+
+        `events` are (timestamp_ms, message). Raises LogGroupNotFound, LogStreamNotFound.
+        """
+        now_ms = self._now_ms()
+        rows = [(timestamp_ms, message, now_ms) for timestamp_ms, message in events]
+        await self._changed(lambda: self._file.put((group, stream), rows, now_ms=now_ms))
+
+    async def create_group(self, name: str, *, tags: Mapping[str, str] | None = None) -> None:
+        """Raises LogGroupExists."""
+        text = json.dumps(tags or {})
+        await self._changed(lambda: self._file.create_group(name, tags=text, now_ms=self._now_ms()))
+
+    async def delete_group(self, name: str) -> None:
+        """The group with all it holds; a function that goes on writing makes it anew, as on AWS.
+
+        Raises LogGroupNotFound.
+        """
+        await self._changed(lambda: self._file.delete_group(name))
+
+    async def create_stream(self, group: str, name: str) -> None:
+        """Raises LogGroupNotFound, LogStreamExists."""
+        key = (group, name)
+        await self._changed(lambda: self._file.create_stream(key, now_ms=self._now_ms()))
+
+    async def delete_stream(self, group: str, name: str) -> None:
+        """Raises LogGroupNotFound, LogStreamNotFound."""
+        await self._changed(lambda: self._file.delete_stream((group, name)))
+
+    # Reading
+
+    async def describe_groups(
+        self, *, prefix: str = "", pattern: str = "", after: str = "", limit: int = 50
+    ) -> tuple[list[LogGroup], bool]:
+        """Groups by name from beyond `after`, and whether there are more.
+
+        `pattern` is a case-sensitive substring.
+        """
+        return await self._read(
+            lambda reader: reader.groups(prefix=prefix, pattern=pattern, after=after, limit=limit)
+        )
+
+    async def describe_streams(
+        self,
+        group: str,
+        *,
+        prefix: str = "",
+        by_time: bool = False,
+        descending: bool = False,
+        offset: int = 0,
+        limit: int = 50,
+    ) -> tuple[list[LogStreamInfo], bool]:
+        """Streams by name or by their last event, and whether there are more.
+
+        Raises LogGroupNotFound.
+        """
+        return await self._read(
+            lambda reader: reader.streams(
+                group,
+                prefix=prefix,
+                by_time=by_time,
+                descending=descending,
+                offset=offset,
+                limit=limit,
+            )
+        )
+
+    async def find_events(self, query: EventQuery) -> EventPage:
+        """One page of events, everything written up to now included.
+
+        Raises LogGroupNotFound, LogStreamNotFound.
+        """
+        return await self._read(lambda reader: reader.events(query))
+
+    # The whole
+
+    async def clear(self) -> None:
+        """Back to empty (a reset). Streams that are open stay usable and start anew."""
+        for stream in self._dirty:
+            stream._take()
+        self._dirty = []
+        self.pending_bytes = 0
+        async with self._lock:
+            await _settled(self._on(self._reading, self._reader.close))
+            try:
+                await self._write(self._file.recreate)
+            finally:
+                await _settled(self._on(self._reading, self._reader.reopen))
+
+    async def close(self) -> None:
+        """Store what is pending and let go of the file and the threads."""
+        try:
+            await self.flush(durable=True)
+        finally:
+            await _settled(self._on(self._reading, self._reader.close))
+            await self._write(self._file.close)
+            self._reading.shutdown(wait=False)
+            self._writing.shutdown(wait=False)
+
+    # Inside
+
+    def _now_ms(self) -> int:
+        return int(self._wall_s() * 1000)
+
+    def _mark(self, stream: LogStream) -> None:
+        """This stream has something for the next flush."""
+        if not stream._dirty:
+            stream._dirty = True
+            self._dirty.append(stream)
+            self._open.setdefault(stream.key, stream)
+            self._written.set()
+
+    def _relieve(self) -> None:
+        """The buffer fills: ask for a flush, and past the bound drop from the fullest streams.
+
+        Streams below half of the average keep everything: what one function floods with costs the
+        others nothing. The rest hold at least half of all, so a quarter or so of it is freed.
+        """
+        self._pressed.set()
+        while self.pending_bytes > self.pending_bytes_max:
+            before = self.pending_bytes
+            fair = before // (2 * len(self._dirty))
+            for stream in self._dirty:
+                if _weight(stream) >= fair:
+                    stream._drop_oldest()
+            self.pending_bytes = sum(map(_weight, self._dirty))
+            if self.pending_bytes >= before:
+                break  # one marker a stream: nothing is left to drop
+
+    def _put_back(self, batch: Iterable[tuple[LogStream, list[RawEvent]]]) -> None:
+        for stream, events in batch:
+            stream._pending[:0] = events
+            self._mark(stream)
+        self.pending_bytes = sum(map(_weight, self._dirty))
+        self._relieve()
+
+    def _forget(self, streams: Iterable[LogStream]) -> None:
+        """Closed streams that are stored leave memory, on both sides."""
+        done = [
+            stream.key
+            for stream in streams
+            if stream._closed and not stream._dirty and self._open.get(stream.key) is stream
+        ]
+        if done:
+            for key in done:
+                del self._open[key]
+            self._on(self._writing, lambda: self._file.forget(done))
+
+    async def _changed(self, change: Callable[[], None]) -> None:
+        """A durable change, after everything that was written before it."""
+        await self.flush()
+        async with self._lock:
+            await self._write(change)
+            self._unsynced = False
+
+    async def _read(self, query: Callable[[LogReader], T]) -> T:
+        await self.flush()
+        return await _settled(self._on(self._reading, lambda: query(self._reader)))
+
+    async def _write(self, change: Callable[[], T]) -> T:
+        return await _settled(self._on(self._writing, change))
+
+    def _on(self, thread: ThreadPoolExecutor, call: Callable[[], T]) -> asyncio.Future[T]:
+        return asyncio.get_running_loop().run_in_executor(thread, call)
+
+
+async def _settled(future: asyncio.Future[T]) -> T:
+    """The future's result; a cancellation waits for it first, so that no work is half-known."""
+    cancelled: asyncio.CancelledError | None = None
+    while not future.done():
+        try:
+            await asyncio.wait([future])
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None and future.exception() is None:
+        raise cancelled
+    return future.result()
+
+
+def _weight(stream: LogStream) -> int:
+    """What a stream's pending events count in the buffer."""
+    return sum(len(event[1]) for event in stream._pending) + EVENT_OVERHEAD_BYTES * len(
+        stream._pending
+    )
+
+
+def split_message(message: str, bytes_max: int = LOG_EVENT_BYTES_MAX) -> list[str]:
+    """`message` in pieces of at most `bytes_max` bytes of UTF-8, cut between characters."""
+    data = message.encode("utf-8", "replace")
+    pieces = []
+    start = 0
+    while start < len(data):
+        end = min(start + bytes_max, len(data))
+        while end < len(data) and data[end] & 0xC0 == 0x80:
+            end -= 1
+        pieces.append(data[start:end].decode("utf-8"))
+        start = end
+    return pieces

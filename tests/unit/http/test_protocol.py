@@ -1,0 +1,226 @@
+"""One HTTP connection: order, bounds, refusals, clients that leave."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from lambent.http.message import Refusal
+from lambent.http.protocol import PIPELINE_MAX, Exchange, HttpConnection, HttpLimits
+
+LIMITS = HttpLimits(
+    connections=2, header_bytes=1024, header_timeout_s=1.0, body_timeout_s=2.0, idle_s=3.0
+)
+
+
+class Wire(asyncio.Transport):
+    """A transport that keeps what is written."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sent = b""
+        self.closed = False
+        self.reading = True
+
+    def write(self, data: Any) -> None:
+        assert not self.closed, "written after the close"
+        self.sent += bytes(data)
+
+    def is_closing(self) -> bool:
+        return self.closed
+
+    def close(self) -> None:
+        self.closed = True
+
+    def abort(self) -> None:
+        self.closed = True
+
+    def pause_reading(self) -> None:
+        self.reading = False
+
+    def resume_reading(self) -> None:
+        self.reading = True
+
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        pass
+
+
+class Recorder:
+    """An application that keeps its exchanges."""
+
+    def __init__(self) -> None:
+        self.exchanges: list[Exchange] = []
+        self.refusals: list[Refusal] = []
+
+    def body_limit(self, method: str, path: str) -> int:
+        return 100
+
+    def handle(self, exchange: Exchange) -> None:
+        self.exchanges.append(exchange)
+
+    def refuse(self, exchange: Exchange, refusal: Refusal) -> None:
+        self.refusals.append(refusal)
+        exchange.respond(400, (), b"no")
+
+
+@pytest.fixture
+def connect() -> Any:
+    loop = asyncio.new_event_loop()
+    application = Recorder()
+    registry: set[HttpConnection] = set()
+
+    def make() -> tuple[HttpConnection, Wire, Recorder]:
+        connection = HttpConnection(application, LIMITS, registry, loop)
+        wire = Wire()
+        connection.connection_made(wire)
+        return connection, wire, application
+
+    make.loop = loop  # type: ignore[attr-defined]
+    yield make
+    loop.close()
+
+
+Connect = Callable[[], tuple[HttpConnection, Wire, Recorder]]
+
+
+def test_a_request_in_single_bytes_is_the_same_request(connect: Connect) -> None:
+    connection, wire, application = connect()
+    raw = b"POST /a%20b?x=1 HTTP/1.1\r\nHost: h\r\nX-A: 1\r\nx-a: 2\r\nContent-Length: 3\r\n\r\nabc"
+    for index in range(len(raw)):
+        connection.data_received(raw[index : index + 1])
+    (exchange,) = application.exchanges
+    request = exchange.request
+    assert (request.method, request.path, request.query) == ("POST", "/a%20b", "x=1")
+    assert request.headers["x-a"] == "1,2"
+    assert request.body == b"abc"
+    exchange.respond(200, (("x-b", "c"),), b"ok")
+    assert wire.sent == b"HTTP/1.1 200 OK\r\nx-b: c\r\ncontent-length: 2\r\n\r\nok"
+
+
+def test_pipelined_requests_are_answered_in_their_order(connect: Connect) -> None:
+    connection, wire, application = connect()
+    connection.data_received(b"GET /1 HTTP/1.1\r\n\r\nGET /2 HTTP/1.1\r\n\r\n")
+    assert [one.request.path for one in application.exchanges] == ["/1"]
+    application.exchanges[0].respond(200, (), b"1")
+    run_once(connect)
+    assert [one.request.path for one in application.exchanges] == ["/1", "/2"]
+    application.exchanges[1].respond(200, (), b"2")
+    assert wire.sent.endswith(b"\r\n\r\n2")
+
+
+def test_a_long_pipeline_pauses_reading(connect: Connect) -> None:
+    connection, wire, application = connect()
+    connection.data_received(b"GET / HTTP/1.1\r\n\r\n" * (PIPELINE_MAX + 1))
+    assert not wire.reading
+    application.exchanges[0].respond(200, (), b"")
+    assert wire.reading
+
+
+@pytest.mark.parametrize(
+    ("raw", "refusal"),
+    [
+        (b"NONSENSE\r\n\r\n", Refusal.MALFORMED),
+        (b"GET / HTTP/1.1\r\nA: " + b"x" * 2000 + b"\r\n\r\n", Refusal.HEADERS_TOO_LARGE),
+        (b"GET /" + b"x" * 2000 + b" HTTP/1.1\r\n\r\n", Refusal.HEADERS_TOO_LARGE),
+        (b"POST / HTTP/1.1\r\nContent-Length: 101\r\n\r\n", Refusal.BODY_TOO_LARGE),
+        (
+            b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n65\r\n" + b"x" * 0x65 + b"\r\n",
+            Refusal.BODY_TOO_LARGE,
+        ),
+        (b"POST / HTTP/1.1\r\nContent-Length: -1\r\n\r\n", Refusal.MALFORMED),
+        (
+            b"POST / HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+            Refusal.MALFORMED,
+        ),
+        (b"GET / HTTP/1.1\r\nConnection: upgrade\r\nUpgrade: h2c\r\n\r\n", None),
+    ],
+)
+def test_what_breaks_a_bound_is_refused_once(
+    connect: Connect, raw: bytes, refusal: Refusal | None
+) -> None:
+    connection, wire, application = connect()
+    connection.data_received(raw)
+    connection.data_received(b"more")
+    if refusal is not None:
+        assert application.refusals == [refusal]
+        assert wire.sent.count(b"HTTP/1.1 ") == 1
+        assert b"connection: close" in wire.sent
+        assert not application.exchanges
+    else:
+        assert len(application.refusals) + len(application.exchanges) == 1
+
+
+def test_a_client_that_leaves_is_told_of_and_a_late_answer_is_dropped(connect: Connect) -> None:
+    connection, wire, application = connect()
+    connection.data_received(b"GET / HTTP/1.1\r\n\r\n")
+    left: list[bool] = []
+    application.exchanges[0].on_disconnect = lambda: left.append(True)
+    wire.closed = True
+    connection.connection_lost(None)
+    assert left == [True]
+    application.exchanges[0].respond(200, (), b"late")
+    assert wire.sent == b""
+
+
+def test_http_1_0_and_connection_close_end_the_connection(connect: Connect) -> None:
+    connection, wire, application = connect()
+    connection.data_received(b"GET / HTTP/1.1\r\nConnection: close\r\n\r\n")
+    application.exchanges[0].respond(200, (), b"x")
+    assert b"connection: close" in wire.sent
+    assert wire.closed
+
+
+def test_expect_100_continue_is_answered_before_the_body(connect: Connect) -> None:
+    connection, wire, _ = connect()
+    connection.data_received(
+        b"POST / HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n"
+    )
+    assert wire.sent == b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+def test_a_head_answer_and_a_204_have_no_body(connect: Connect) -> None:
+    connection, wire, application = connect()
+    connection.data_received(b"HEAD / HTTP/1.1\r\n\r\n")
+    application.exchanges[0].respond(200, (), b"body")
+    assert wire.sent.endswith(b"content-length: 4\r\n\r\n")
+    wire.sent = b""
+    connection.data_received(b"DELETE / HTTP/1.1\r\n\r\n")
+    application.exchanges[1].respond(204, (), b"")
+    assert b"content-length" not in wire.sent
+
+
+def test_connections_past_the_limit_are_cut(connect: Connect) -> None:
+    connect()
+    connect()
+    _, wire, _ = connect()
+    assert wire.closed
+
+
+def test_a_request_that_does_not_arrive_in_time_is_refused_and_an_idle_one_cut(
+    connect: Connect,
+) -> None:
+    slow, _, application = connect()
+    slow.data_received(b"GET / HT")
+    slow.expire()
+    assert application.refusals == [Refusal.TOO_SLOW]
+    idle, idle_wire, _ = connect()
+    idle.expire()
+    assert idle_wire.closed
+
+
+def test_a_streamed_answer_is_chunked_unless_its_length_is_known(connect: Connect) -> None:
+    connection, wire, application = connect()
+    connection.data_received(b"GET / HTTP/1.1\r\n\r\n")
+    exchange = application.exchanges[0]
+    exchange.begin(200, [])
+    connection.loop.run_until_complete(exchange.write(b"abc"))
+    exchange.end()
+    assert wire.sent.endswith(b"transfer-encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n")
+
+
+def run_once(connect: Any) -> None:
+    connect.loop.call_soon(connect.loop.stop)
+    connect.loop.run_forever()

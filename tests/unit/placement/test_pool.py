@@ -1,0 +1,159 @@
+"""The pool of one function version, against a tiny model."""
+
+from __future__ import annotations
+
+import itertools
+
+from hypothesis import settings
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from lambent.clock import Instant
+from lambent.placement.pool import Placed, Pool
+
+
+class PoolMachine(RuleBasedStateMachine):
+    """Random arrivals, starts, ends; environments and leases are numbers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pool: Pool[int, int] = Pool()
+        self.numbers = itertools.count()
+        self.now = 0.0
+        self.starting: list[int] = []
+        self.idle: list[int] = []
+        self.serving: dict[int, int] = {}
+        self.waiting: list[int] = []
+
+    def _tick(self) -> Instant:
+        self.now += 1.0
+        return Instant(self.now)
+
+    @rule()
+    def an_invocation_arrives(self) -> None:
+        lease = next(self.numbers)
+        placed = self.pool.arrive(lease)
+        if self.idle:
+            last_used = self.idle.pop()
+            assert placed == last_used
+            self.serving[last_used] = lease
+            return
+        self.waiting.append(lease)
+        if placed is Placed.NEEDS_START:
+            environment = next(self.numbers)
+            self.pool.starting(environment)
+            self.starting.append(environment)
+        else:
+            assert placed is Placed.WAITS
+
+    @rule()
+    def an_invocation_arrives_that_no_room_is_found_for(self) -> None:
+        lease = next(self.numbers)
+        placed = self.pool.arrive(lease)
+        if isinstance(placed, Placed):
+            self.waiting.append(lease)
+            if placed is Placed.NEEDS_START:
+                self.pool.withdraw(lease)
+                self.waiting.remove(lease)
+        else:
+            assert placed == self.idle.pop()
+            self.serving[placed] = lease
+
+    def _freed(self, environment: int) -> None:
+        lease = self.pool.free(environment, self._tick())
+        if self.waiting:
+            assert lease == self.waiting.pop(0), "who waits longest is served first"
+            self.serving[environment] = lease
+        else:
+            assert lease is None
+            self.idle.append(environment)
+
+    @precondition(lambda self: self.starting)
+    @rule()
+    def an_environment_becomes_ready(self) -> None:
+        self._freed(self.starting.pop(0))
+
+    @precondition(lambda self: self.serving)
+    @rule()
+    def an_environment_answers(self) -> None:
+        environment = next(iter(self.serving))
+        del self.serving[environment]
+        self._freed(environment)
+
+    @precondition(lambda self: self.starting)
+    @rule()
+    def a_first_init_fails(self) -> None:
+        environment = self.starting.pop(0)
+        lease = self.pool.init_failed(environment)
+        if self.waiting:
+            assert lease == self.waiting.pop(0)
+            self.serving[environment] = lease
+        else:
+            assert lease is None
+            self._ended(environment)
+
+    @precondition(lambda self: self.serving)
+    @rule()
+    def a_busy_environment_dies(self) -> None:
+        environment, _ = self.serving.popitem()
+        self._ended(environment)
+
+    @precondition(lambda self: self.idle)
+    @rule()
+    def an_idle_environment_dies(self) -> None:
+        self._ended(self.idle.pop(0))
+
+    def _ended(self, environment: int) -> None:
+        if self.pool.gone(environment):
+            replacement = next(self.numbers)
+            self.pool.starting(replacement)
+            self.starting.append(replacement)
+
+    @rule()
+    def the_long_idle_expire(self) -> None:
+        expired = self.pool.take_idle_before(Instant(self.now - 2))
+        assert expired == self.idle[: len(expired)]
+        del self.idle[: len(expired)]
+
+    @invariant()
+    def no_environment_serves_two_and_counts_agree(self) -> None:
+        assert self.pool.busy_count == len(self.serving)
+        assert self.pool.idle_count == len(self.idle)
+        assert self.pool.starting_count == len(self.starting)
+        assert self.pool.waiting_count == len(self.waiting)
+
+    @invariant()
+    def nothing_waits_while_something_idles(self) -> None:
+        assert not (self.waiting and self.idle)
+
+    @invariant()
+    def every_invocation_that_waits_has_an_environment_starting_or_busy(self) -> None:
+        if self.waiting:
+            assert self.starting or self.serving
+
+    @invariant()
+    def never_more_started_than_were_waited_for(self) -> None:
+        """An arrival starts one only while fewer start than wait."""
+        assert self.pool.size == len(self.serving) + len(self.idle) + len(self.starting)
+
+
+TestPool = PoolMachine.TestCase
+TestPool.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+
+
+def test_the_environment_used_last_serves_first() -> None:
+    pool: Pool[str, int] = Pool()
+    for name in ("first", "second"):
+        pool.starting(name)
+        assert pool.free(name, Instant(0.0)) is None
+    assert pool.arrive(1) == "second"
+
+
+def test_no_more_environments_start_than_invocations_wait() -> None:
+    pool: Pool[str, int] = Pool()
+    assert pool.arrive(1) is Placed.NEEDS_START
+    pool.starting("one")
+    assert pool.arrive(2) is Placed.NEEDS_START
+    pool.starting("two")
+    assert pool.free("one", Instant(0.0)) == 1
+    assert pool.free("one", Instant(0.0)) == 2, "a freed one takes who waits, before `two` is ready"
+    assert pool.arrive(3) is Placed.WAITS, "`two` is starting and will serve it"
