@@ -156,7 +156,10 @@ def use_examples(steps: Steps, endpoint: str, runtime: str) -> None:
 
 
 def make_clients(endpoint: str) -> dict:
-    """boto3 clients on the endpoint, with credentials that mean nothing."""
+    """boto3 clients on the endpoint, with credentials that mean nothing and nobody's settings."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        del os.environ[name]
+    os.environ["AWS_CONFIG_FILE"] = os.environ["AWS_SHARED_CREDENTIALS_FILE"] = os.devnull
     import boto3
     from botocore.config import Config
 

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +83,7 @@ def test_a_single_file_is_named_after_itself_and_its_handler_is_found(
 def test_a_second_deploy_changes_only_what_differs(cli: Cli, tmp_path: Path) -> None:
     file = write(tmp_path / "app.py", ECHO)
     deploy = ("deploy", file, "--name", "cli-again")
-    assert cli.json(*deploy, "--env", "A=1", "B=2")["Changed"]
+    assert cli.json(*deploy, "--env", "AA=1", "BB=2")["Changed"]
     code, out, _ = cli(*deploy)
     assert (code, out.splitlines()[0]) == (0, "Nothing changed in cli-again")
     _, out, _ = cli(*deploy, "--timeout", "9")
@@ -90,7 +91,7 @@ def test_a_second_deploy_changes_only_what_differs(cli: Cli, tmp_path: Path) -> 
     file.write_text("def handler(event, context):\n    return 'new'\n")
     deployed = cli.json(*deploy)
     assert (deployed["Changed"], deployed["Timeout"]) == (True, 9)
-    assert deployed["Environment"]["Variables"] == {"A": "1", "B": "2"}
+    assert deployed["Environment"]["Variables"] == {"AA": "1", "BB": "2"}
     assert cli.json("invoke", "cli-again")["Payload"] == "new"
 
 
@@ -175,6 +176,35 @@ def test_a_runtime_that_lambda_does_not_have_is_refused_without_a_trace(
     assert code == 1
     assert err.startswith("error: ")
     assert "Traceback" not in err
+
+
+def test_a_runtime_that_this_host_lacks_is_told_with_how_to_get_it(
+    cli: Cli, tmp_path: Path
+) -> None:
+    with urllib.request.urlopen(f"{cli.server.endpoint}/_lambent/health") as answer:
+        found = json.load(answer)["runtimes"]
+    lacking = [name for name in (f"python3.{n}" for n in range(8, 15)) if name not in found]
+    if not lacking:
+        pytest.skip("this host has every runtime")
+    file = write(tmp_path / "app.py", ECHO)
+    code, _, err = cli("deploy", file, "--name", "cli-lacking", "--runtime", lacking[0])
+    assert code == 1
+    assert err.startswith("error: cli-lacking cannot run (State: Failed): ")
+    assert "install" in err
+
+
+def test_a_reader_that_goes_away_ends_the_command_quietly(cli: Cli) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    ended = subprocess.run(
+        [sys.executable, "-m", "lambent", "list"],
+        env={**os.environ, "AWS_ENDPOINT_URL": cli.server.endpoint},
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        timeout=30,
+    )
+    os.close(writing)
+    assert (ended.returncode, ended.stderr) == (1, b"")
 
 
 def test_logs_are_printed_with_their_times(cli: Cli, tmp_path: Path) -> None:

@@ -12,11 +12,14 @@ import pytest
 
 DEMO = Path(__file__).resolve().parents[2] / "examples" / "demo.py"
 
+SOMEONES_SETTINGS = {"LAMBENT_PORT": "1", "AWS_PROFILE": "absent", "HTTP_PROXY": "http://0.0.0.0:1"}
+"""None of them may reach the demo."""
+
 
 def start_demo(folder: Path) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-I", str(DEMO)],
-        env={**os.environ, "TMPDIR": str(folder), "LAMBENT_PORT": "1"},
+        env={**os.environ, "TMPDIR": str(folder), **SOMEONES_SETTINGS},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

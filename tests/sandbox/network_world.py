@@ -147,6 +147,7 @@ def hear(process: subprocess.Popen[str]) -> Any:
 def world() -> Iterator[None]:
     """We become the host; next to us runs the outside."""
     unshare_network()
+    network_veth._write_forwarding("0")  # a new namespace has the machine's own setting
     up.loopback_up()
     with actor("outside") as other:
         assert hear(other) == "unshared"
@@ -182,7 +183,9 @@ async def reach() -> dict[str, Any]:
     """Two sandboxes: what each reaches, and what is left when all is over."""
     found: dict[str, Any] = {"forwarding_before": forwarding()}
     firewall = nft.Nftables()
-    firewall.create_table("lambent_4999999", network_veth._chains("10.213.0.0/16", []))
+    dead = network_veth._chains("10.213.0.0/16", [], nat_name="nat_213_off")
+    firewall.create_table("lambent_4999999", dead)
+    network_veth._write_forwarding("1")  # as the dead one left it
     firewall.close()
     network = network_veth.VethNetwork()
     await network.start()
@@ -257,7 +260,8 @@ async def two_servers() -> dict[str, Any]:
     rtnetlink(network_veth._new_pair("lan", os.getpid()))
     add_address("lan", "10.214.7.1", 24)  # makes a route
     firewall = nft.Nftables()
-    firewall.create_table("lambent_1", network_veth._chains("10.213.0.0/16", []))
+    running = network_veth._chains("10.213.0.0/16", [], nat_name="nat_213_on")
+    firewall.create_table("lambent_1", running)
     docker = nft.NewChain(
         name="FORWARD", kind=nft.FILTER, hook=nft.FORWARD, priority=0, rules=[], drops=True
     )

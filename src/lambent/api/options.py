@@ -77,7 +77,7 @@ def take_zip(source: Params, *, where: str) -> bytes | None:
         "SourceKMSKeyArn",
     ):
         if source.get(option):
-            hint = "; send the zip itself as ZipFile" if option.startswith("S3") else ""
-            raise not_supported(f"the option {where}{option}{hint} and")
+            hint = " (send the zip itself as ZipFile)" if option.startswith("S3") else ""
+            raise not_supported(f"the option {where}{option}{hint}")
     content = source.get("ZipFile")
     return bytes(content) if content else None

@@ -151,7 +151,7 @@ def format_waiter_error(response: Mapping[str, Any], fallback: str) -> str:
     for status in ("State", "LastUpdateStatus"):
         if configuration.get(status) == "Failed":
             reason = configuration.get(f"{status}Reason", "no reason given")
-            return f"{configuration['FunctionName']} is {status}: Failed: {reason}"
+            return f"{configuration['FunctionName']} cannot run ({status}: Failed): {reason}"
     return fallback
 
 

@@ -44,7 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
             code: int = arguments.perform(arguments, connection)
         sys.stdout.flush()
     except CliError as error:
-        print(f"{paint('error', 'red', sys.stderr)}: {error}", file=sys.stderr)
+        print(f"{paint('error', 'red', sys.stderr)}: {str(error).rstrip()}", file=sys.stderr)
         return FAILED
     except KeyboardInterrupt:
         print(file=sys.stderr)

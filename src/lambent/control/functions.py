@@ -136,6 +136,7 @@ class Functions:
                     )
                     if dry_run:
                         self._check_size(changed)
+                        self._registry.packages.garbage.add(package.digest)
                         return _in_progress(changed)
                     await self._publish(generation, changed)
         return _in_progress(changed)

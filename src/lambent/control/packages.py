@@ -84,6 +84,8 @@ class Packages:
         self._files = files
         self._executor = executor
         self._known: dict[str, CodePackage] = {}
+        self.garbage: set[str] = set()
+        """Digests that may have files and that nothing may refer to: for the next sweep."""
 
     def learn(self, packages: Iterable[CodePackage]) -> None:
         """Packages that rows refer to, at start."""
@@ -96,6 +98,7 @@ class Packages:
 
     def reset(self) -> None:
         self._known.clear()
+        self.garbage.clear()
 
     @asynccontextmanager
     async def storing(self, content: bytes) -> AsyncIterator[CodePackage]:
@@ -108,17 +111,27 @@ class Packages:
         loop = asyncio.get_running_loop()
         hashed = await loop.run_in_executor(self._executor, hashlib.sha256, content)
         digest = hashed.hexdigest()
-        self._files.hold(digest)
-        try:
+        with self._files.holding([digest]):
             package = self._known.get(digest)
             if package is None or not self._files.has(digest):
-                package = await loop.run_in_executor(
-                    self._executor, store_package, self._files, content, hashed.digest()
-                )
-                self._known[digest] = package
-            yield package
-        finally:
-            self._files.release(digest)
+                package = await self._store(content, hashed.digest())
+            try:
+                yield package
+            except BaseException:
+                self.garbage.add(digest)
+                raise
+
+    async def _store(self, content: bytes, hashed: bytes) -> CodePackage:
+        loop = asyncio.get_running_loop()
+        work = loop.run_in_executor(self._executor, store_package, self._files, content, hashed)
+        try:
+            package = await asyncio.shield(work)
+        except asyncio.CancelledError:
+            # The thread goes on by itself; what it makes is nobody's.
+            work.add_done_callback(lambda _: self.garbage.add(hashed.hex()))
+            raise
+        self._known[package.digest] = package
+        return package
 
     async def restore(self, package: CodePackage) -> bool:
         """Unpack again from the stored zip where the folder is missing; False where that fails."""

@@ -8,6 +8,7 @@ between, so memory and rows never differ for longer than one turn of the event l
 from __future__ import annotations
 
 import asyncio
+import logging
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
@@ -33,6 +34,8 @@ from lambent.store.database import Database
 from lambent.store.files import CodeStore, opt_digest
 
 T = TypeVar("T")
+
+log = logging.getLogger("lambent")
 
 
 @dataclass(slots=True)
@@ -66,7 +69,6 @@ class Registry:
         self._database = database
         self._changing: set[str] = set()
         self._reserved_bytes = 0
-        self._garbage: set[str] = set()
         self._generation = 0
         self._resetting = False
 
@@ -81,13 +83,17 @@ class Registry:
             self.layers[layer.name].versions[layer.version] = layer
         self.packages.learn(self._packages())
         for package in list(self._packages()):
-            await self.packages.restore(package)
+            if not await self.packages.restore(package):
+                log.error("the package %s is gone from %s", package.digest, self.files.root)
         for function in functions:
             await self._recover(function.latest)
 
     async def _recover(self, latest: FunctionVersion) -> None:
         """Where a function could not run before the restart, it may be able to now."""
-        await self.packages.merge([layer.package.digest for layer in latest.layers])
+        try:
+            await self.packages.merge([layer.package.digest for layer in latest.layers])
+        except OSError as error:  # the others still work; its invocations say so again
+            log.error("the layers of %s cannot be merged: %s", latest.name, error)
         if latest.state.value != State.FAILED:
             return
         state = await self.publisher.prepare(latest)
@@ -150,14 +156,10 @@ class Registry:
 
     @asynccontextmanager
     async def storing(self, content: bytes) -> AsyncIterator[CodePackage]:
-        """`Packages.storing`; what it stored is garbage where the operation fails."""
+        """`Packages.storing`, after the garbage of operations that failed is gone."""
         await self.sweep()
         async with self.packages.storing(content) as package:
-            try:
-                yield package
-            except BaseException:
-                self._garbage.add(package.digest)
-                raise
+            yield package
 
     def begin(self) -> int:
         """What `commit` wants back, to refuse what was prepared before a reset."""
@@ -215,19 +217,21 @@ class Registry:
 
         Environments that still run on a folder keep it; call again when they have ended.
         """
-        self._garbage.update(digests)
-        if not self._garbage:
+        garbage = self.packages.garbage
+        garbage.update(digests)
+        if not garbage:
             return
-        asked = set(self._garbage)
+        asked = set(garbage)
         unreferenced = await self._database.read(lambda c: rows.load_unreferenced(c, asked))
         # From here on no await: what memory refers to or somebody holds now stays.
-        self._garbage -= asked - unreferenced
+        garbage -= asked - unreferenced
         needed = {digest for f in self.functions.values() for digest in digests_of(f.latest)}
         needed.update(package.digest for package in self._packages())
-        doomed = self._garbage - needed - set(self.retirer.mounted())
+        doomed = unreferenced - needed - set(self.retirer.mounted())
         removed = doomed - self.files.collect(doomed)
         self.packages.forget(removed)
-        self._garbage -= removed | needed
+        garbage |= unreferenced
+        garbage -= removed | needed
 
     async def reset(self) -> None:
         """Forget every function and layer: rows first, then memory and files."""
@@ -238,7 +242,6 @@ class Registry:
         def apply(_: None) -> None:
             self.functions.clear()
             self.layers.clear()
-            self._garbage.clear()
             self.packages.reset()
             self.retirer.retire_all()
             self.files.reset()

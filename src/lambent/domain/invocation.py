@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from lambent.domain.errors import FunctionError
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True)
 class Invocation:
     """One event for one function version."""
 
@@ -15,13 +16,12 @@ class Invocation:
     payload: bytes
     client_context: bytes = b""
     """JSON, already decoded from base64; empty where there is none."""
-    trace_id: str = ""
+    trace_id: bytes = b""
     """X-Amzn-Trace-Id to pass on; empty where there is none."""
     log_tail: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What one invocation came to."""
 
     payload: bytes

@@ -64,13 +64,21 @@ class OutputLog:
         return None if tail is None else bytes(tail[-LOG_TAIL_BYTES:])
 
     def event(self, message: str) -> None:
+        """One event as it is, now."""
+        self.event_at(int(self._clock.wall_s() * 1000), message)
+
+    def event_at(self, timestamp_ms: int, message: str) -> None:
         """One event as it is."""
-        self._stream.write(int(self._clock.wall_s() * 1000), message)
+        self._stream.write(timestamp_ms, message)
+        if self._tail is not None:
+            self._add_to_tail(message)
+
+    def _add_to_tail(self, message: str) -> None:
         tail = self._tail
-        if tail is not None:
-            tail += message.encode("utf-8", "replace")
-            if len(tail) > 4 * LOG_TAIL_BYTES:
-                del tail[:-LOG_TAIL_BYTES]
+        assert tail is not None
+        tail += message.encode("utf-8", "replace")
+        if len(tail) > 4 * LOG_TAIL_BYTES:
+            del tail[:-LOG_TAIL_BYTES]
 
     def record(self, data: bytes) -> float:
         """One event from the runtime's logger; returns the seconds to wait before reading on."""

@@ -32,8 +32,18 @@ from lambent.wire import (
 _PREFIX = "/2015-03-31/functions/"
 _SUFFIX = "/invocations"
 _OK_HEAD = (
-    "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n"
-    "x-amzn-requestid: {}\r\nx-amz-executed-version: {}\r\n"
+    b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n"
+    b"x-amzn-requestid: %b\r\nx-amz-executed-version: %b\r\n"
+)
+_INVOCATION_TYPES = ("RequestResponse", "DryRun", "Event")
+_LOG_TYPES = ("None", "Tail")
+_RARE_HEADERS = frozenset(
+    (
+        b"x-amz-invocation-type",
+        b"x-amz-log-type",
+        b"x-amz-tenant-id",
+        b"x-amz-durable-execution-name",
+    )
 )
 
 
@@ -63,7 +73,7 @@ class InvokeRoute:
             _respond_error(exchange, LambdaError(error.code, error.message), request_id)
 
     def _invoke(self, exchange: Exchange, request: Request, request_id: str) -> None:
-        path, headers = request.path, request.headers
+        path, headers = request.path, request.raw_headers
         if not path.startswith(_PREFIX):
             _check_by_model(request)
         try:
@@ -71,15 +81,9 @@ class InvokeRoute:
         except (LambdaError, ValueError):
             _check_by_model(request)
             raise
-        invocation_type = headers.get("x-amz-invocation-type", "RequestResponse")
-        log_type = headers.get("x-amz-log-type", "None")
-        if log_type not in ("None", "Tail") or invocation_type not in (
-            "RequestResponse",
-            "DryRun",
-            "Event",
-        ):
-            _check_by_model(request)
-        _refuse_unsupported(headers, invocation_type)
+        if not _RARE_HEADERS.isdisjoint(headers) and self._answer_rare(request, ref):
+            exchange.respond(204, (("x-amzn-requestid", request_id),), b"")
+            return
         if len(request.body) > limits.SYNC_REQUEST_BYTES_MAX:
             raise LambdaError(
                 "RequestTooLargeException",
@@ -87,18 +91,13 @@ class InvokeRoute:
                 "for the InvokeFunction operation",
                 Type="User",
             )
-        context = headers.get("x-amz-client-context")
-        client_context = decode_client_context(context) if context else b""
-        if invocation_type == "DryRun":
-            self._invoker.check(ref.name, ref.qualifier)
-            exchange.respond(204, (("x-amzn-requestid", request_id),), b"")
-            return
+        context = headers.get(b"x-amz-client-context")
         invocation = Invocation(
-            request_id=request_id,
-            payload=request.body or b"{}",
-            client_context=client_context,
-            trace_id=headers.get("x-amzn-trace-id", ""),
-            log_tail=log_type == "Tail",
+            request_id,
+            request.body or b"{}",
+            decode_client_context(context) if context else b"",
+            headers.get(b"x-amzn-trace-id", b""),
+            headers.get(b"x-amz-log-type") == b"Tail",
         )
 
         def done(result: Outcome | LambdaError) -> None:
@@ -109,14 +108,27 @@ class InvokeRoute:
 
         self._invoker.invoke(ref.name, ref.qualifier, invocation, done)
 
+    def _answer_rare(self, request: Request, ref: FunctionRef) -> bool:
+        """Look at what few requests have; True where it was a DryRun, which ends here."""
+        headers = request.headers
+        invocation_type = headers.get("x-amz-invocation-type", "RequestResponse")
+        log_type = headers.get("x-amz-log-type", "None")
+        if log_type not in _LOG_TYPES or invocation_type not in _INVOCATION_TYPES:
+            _check_by_model(request)
+        _refuse_unsupported(headers, invocation_type)
+        if invocation_type == "DryRun":
+            self._invoker.check(ref.name, ref.qualifier)
+            return True
+        return False
+
 
 def _respond(exchange: Exchange, outcome: Outcome, request_id: str) -> None:
-    head = _OK_HEAD.format(request_id, outcome.executed_version)
+    head = _OK_HEAD % (request_id.encode(), outcome.executed_version.encode())
     if outcome.error is not None:
-        head += "x-amz-function-error: Unhandled\r\n"
+        head += b"x-amz-function-error: Unhandled\r\n"
     if outcome.log_tail is not None:
-        head += f"x-amz-log-result: {base64.b64encode(outcome.log_tail).decode()}\r\n"
-    exchange.respond_raw(head.encode("latin-1"), outcome.payload)
+        head += b"x-amz-log-result: %b\r\n" % base64.b64encode(outcome.log_tail)
+    exchange.respond_raw(head, outcome.payload)
 
 
 def _respond_error(exchange: Exchange, error: LambdaError, request_id: str) -> None:
@@ -154,7 +166,7 @@ def _refuse_unsupported(headers: dict[str, str], invocation_type: str) -> None:
         raise not_supported("X-Amz-Durable-Execution-Name (durable executions)")
 
 
-def decode_client_context(text: str) -> bytes:
+def decode_client_context(text: bytes) -> bytes:
     """The JSON of X-Amz-Client-Context. Raises LambdaError (texts unverified)."""
     if len(text) > limits.CLIENT_CONTEXT_BYTES_MAX:
         raise LambdaError(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import Enum
 from http import HTTPStatus
 
@@ -16,18 +15,32 @@ class Refusal(Enum):
     TOO_SLOW = "too slow"
 
 
-@dataclass(slots=True)
 class Request:
-    """One request with its whole body. Header names are lower case; a repeated one is joined."""
+    """One request with its whole body."""
 
-    method: str = ""
-    path: str = ""
-    """Raw: still percent-encoded."""
-    query: str = ""
-    """Raw, without the question mark."""
-    headers: dict[str, str] = field(default_factory=dict)
-    body: bytes = b""
-    peer: str = ""
+    __slots__ = ("_headers", "body", "method", "path", "query", "raw_headers")
+
+    def __init__(self) -> None:
+        self.method = ""
+        self.path = ""
+        """Raw: still percent-encoded."""
+        self.query = ""
+        """Raw, without the question mark."""
+        self.raw_headers: dict[bytes, bytes] = {}
+        """Names in lower case; a repeated header's values are joined with commas."""
+        self.body = b""
+        self._headers: dict[str, str] | None = None
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """`raw_headers` as text; made on first use, which the hot path avoids."""
+        headers = self._headers
+        if headers is None:
+            headers = self._headers = {
+                name.decode("latin-1"): value.decode("latin-1")
+                for name, value in self.raw_headers.items()
+            }
+        return headers
 
 
 STATUS_LINES: dict[int, bytes] = {

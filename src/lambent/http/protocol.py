@@ -22,7 +22,9 @@ from lambent.http.message import STATUS_LINES, Refusal, Request
 PIPELINE_MAX = 16
 LINGER_BYTES_MAX = 64 * 1024 * 1024
 WRITE_HIGH_WATER = 1024 * 1024
-METHOD_BYTES_MAX = 16
+SMALL_BODY_BYTES = 9_999
+SMALL_BODY_DIGITS = len(str(SMALL_BODY_BYTES))
+"""A content-length of so few digits is not worth asking the Application about."""
 
 Header = tuple[str, str]
 
@@ -69,7 +71,7 @@ class Exchange:
 
     __slots__ = ("_chunked", "_connection", "_keep_alive", "answered", "on_disconnect", "request")
 
-    def __init__(self, connection: HttpConnection, request: Request, *, keep_alive: bool) -> None:
+    def __init__(self, connection: HttpConnection, request: Request, keep_alive: bool) -> None:
         self.request = request
         self._connection = connection
         self._keep_alive = keep_alive
@@ -152,7 +154,9 @@ class HttpConnection(asyncio.Protocol):
         "_body_limit",
         "_drain_waiter",
         "_header_bytes",
-        "_in_request",
+        "_headers",
+        "_in_body",
+        "_in_head",
         "_limits",
         "_linger_bytes",
         "_parser",
@@ -164,8 +168,8 @@ class HttpConnection(asyncio.Protocol):
         "_transport",
         "_url",
         "closing",
-        "deadline",
         "loop",
+        "quiet_ticks",
     )
 
     def __init__(
@@ -180,23 +184,26 @@ class HttpConnection(asyncio.Protocol):
         self._registry = registry
         self.loop = loop
         self.closing = False
-        self.deadline = 0.0
+        self.quiet_ticks = 0
+        """How often the server has swept since this connection last got somewhere."""
         self._transport: asyncio.Transport | None = None
         self._pending: deque[Exchange] = deque()
         self._serving: Exchange | None = None
         self._refused = False
         self._linger_bytes = 0
         self._drain_waiter: asyncio.Future[None] | None = None
-        self._in_request = False
         self._reset_request()
 
     def _reset_request(self) -> None:
         self._request = Request()
+        self._headers = self._request.raw_headers
         self._url = b""
         self._header_bytes = 0
         self._body: list[bytes] | None = None
         self._body_bytes = 0
-        self._body_limit = 0
+        self._body_limit = SMALL_BODY_BYTES
+        self._in_head = False
+        self._in_body = False
 
     # asyncio.Protocol
 
@@ -204,7 +211,6 @@ class HttpConnection(asyncio.Protocol):
         # uvloop's transports are none of asyncio's classes, only like them.
         self._transport = transport = cast(asyncio.Transport, transport)
         self._parser = httptools.HttpRequestParser(self)
-        self.deadline = self.loop.time() + self._limits.header_timeout_s
         if len(self._registry) >= self._limits.connections:
             self.closing = True
             transport.abort()
@@ -218,6 +224,7 @@ class HttpConnection(asyncio.Protocol):
             if self._linger_bytes > LINGER_BYTES_MAX:
                 self.abort()
             return
+        in_head_before = self._in_head
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
@@ -225,10 +232,19 @@ class HttpConnection(asyncio.Protocol):
         except httptools.HttpParserError:
             if not self._refused:
                 self._refuse(Refusal.MALFORMED)
+        if in_head_before and self._in_head:
+            # The parser keeps an unfinished header to itself: count what it was fed.
+            self._header_bytes += len(data)
+            if self._header_bytes > self._limits.header_bytes and not self._refused:
+                self._refuse(Refusal.HEADERS_TOO_LARGE)
 
     def eof_received(self) -> bool:
-        # A client may close its sending side and still wait for the answer.
-        return self._serving is not None
+        # A client may close its sending side and still wait for answers; after them we close.
+        if self._serving is None:
+            return False
+        last = self._pending[-1] if self._pending else self._serving
+        last._keep_alive = False
+        return True
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.closing = True
@@ -247,24 +263,26 @@ class HttpConnection(asyncio.Protocol):
 
     # httptools callbacks
 
-    def on_message_begin(self) -> None:
-        self._in_request = True
-        self._reset_request()
-        self.deadline = self.loop.time() + self._limits.header_timeout_s
-
     def on_url(self, part: bytes) -> None:
+        if not self._in_head:
+            self._in_head = True
+            self.quiet_ticks = 0
         self._url += part
-        self._count_header_bytes(len(part))
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._count_header_bytes(len(name) + len(value) + 4)
-        headers = self._request.headers
-        key = name.decode("latin-1").lower()
-        text = value.decode("latin-1")
-        headers[key] = f"{headers[key]},{text}" if key in headers else text
+        headers = self._headers
+        key = name.lower()
+        if key in headers:
+            value = headers[key] + b"," + value
+        headers[key] = value
+        self._header_bytes += len(name) + len(value)
 
     def on_headers_complete(self) -> None:
         if self._refused:
+            return
+        self._in_head, self._in_body = False, True
+        if self._header_bytes + len(self._url) > self._limits.header_bytes:
+            self._refuse(Refusal.HEADERS_TOO_LARGE)
             return
         request = self._request
         request.method = self._parser.get_method().decode("latin-1")
@@ -272,23 +290,26 @@ class HttpConnection(asyncio.Protocol):
         if path.startswith("http://"):  # absolute form, as proxies send it
             path = "/" + path[7:].partition("/")[2]
         request.path = path
-        self._body_limit = self._application.body_limit(request.method, path)
-        declared = request.headers.get("content-length")
-        if declared is not None and declared.isdigit() and int(declared) > self._body_limit:
-            self._refuse(Refusal.BODY_TOO_LARGE)
-            return
-        if request.headers.get("expect", "").lower() == "100-continue":
+        declared = self._headers.get(b"content-length")
+        if declared is not None and len(declared) > SMALL_BODY_DIGITS:
+            self._body_limit = self._application.body_limit(request.method, path)
+            if declared.isdigit() and int(declared) > self._body_limit:
+                self._refuse(Refusal.BODY_TOO_LARGE)
+                return
+        if b"expect" in self._headers and self._headers[b"expect"].lower() == b"100-continue":
             self.send(b"HTTP/1.1 100 Continue\r\n\r\n")
-        self.deadline = self.loop.time() + self._limits.body_timeout_s
 
     def on_body(self, part: bytes) -> None:
         if self._refused:
             return
         self._body_bytes += len(part)
         if self._body_bytes > self._body_limit:
-            self._body = None
-            self._refuse(Refusal.BODY_TOO_LARGE)
-            return
+            request = self._request
+            self._body_limit = self._application.body_limit(request.method, request.path)
+            if self._body_bytes > self._body_limit:
+                self._body = None
+                self._refuse(Refusal.BODY_TOO_LARGE)
+                return
         if self._body is None:
             self._body = [part]
         else:
@@ -297,14 +318,14 @@ class HttpConnection(asyncio.Protocol):
     def on_message_complete(self) -> None:
         if self._refused:
             return
-        self._in_request = False
-        body = self._body
+        request, body = self._request, self._body
         if body is not None:
-            self._request.body = body[0] if len(body) == 1 else b"".join(body)
-            self._body = None
-        exchange = Exchange(self, self._request, keep_alive=self._parser.should_keep_alive())
+            request.body = body[0] if len(body) == 1 else b"".join(body)
+        self._reset_request()
+        exchange = Exchange(self, request, self._parser.should_keep_alive())
         if self._serving is None:
-            self._serve(exchange)
+            self._serving = exchange
+            self._application.handle(exchange)
             return
         self._pending.append(exchange)
         if len(self._pending) >= PIPELINE_MAX and self._transport is not None:
@@ -341,20 +362,28 @@ class HttpConnection(asyncio.Protocol):
             # Through the loop: a long pipeline must not recurse.
             self.loop.call_soon(self._serve_next)
         else:
-            self.deadline = self.loop.time() + self._limits.idle_s
+            self.quiet_ticks = 0
 
     def abort(self) -> None:
         self.closing = True
         if self._transport is not None:
             self._transport.abort()
 
-    def expire(self) -> None:
-        """The deadline has passed: answer a request that was begun, close an idle connection."""
+    def tick(self) -> None:
+        """A second has passed: refuse a request that comes too slowly, close an idle connection.
+
+        Counted here rather than stamped by every request, which would ask for the time.
+        """
+        self.quiet_ticks += 1
         if self._serving is not None or self._refused:
             return
-        if self._in_request:
-            self._refuse(Refusal.TOO_SLOW)
-        else:
+        if self._in_head:
+            if self.quiet_ticks > self._limits.header_timeout_s:
+                self._refuse(Refusal.TOO_SLOW)
+        elif self._in_body:
+            if self.quiet_ticks > self._limits.body_timeout_s:
+                self._refuse(Refusal.TOO_SLOW)
+        elif self.quiet_ticks > self._limits.idle_s:
             self.abort()
 
     def close_when_idle(self) -> None:
@@ -374,14 +403,9 @@ class HttpConnection(asyncio.Protocol):
         if self._serving is None and self._pending:
             self._serve(self._pending.popleft())
 
-    def _count_header_bytes(self, size: int) -> None:
-        self._header_bytes += size
-        if self._header_bytes > self._limits.header_bytes and not self._refused:
-            self._refuse(Refusal.HEADERS_TOO_LARGE)
-
     def _refuse(self, refusal: Refusal) -> None:
         self._refused = True
-        exchange = Exchange(self, self._request, keep_alive=False)
+        exchange = Exchange(self, self._request, False)
         if self._serving is not None:  # an answer is under way: it cannot be followed by another
             self.abort()
             return

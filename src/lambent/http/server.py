@@ -40,12 +40,11 @@ class HttpServer:
         return int(self._server.sockets[0].getsockname()[1])
 
     async def sweep(self) -> None:
-        """Close what has passed its deadline, for ever; a task of the app."""
+        """Have every connection look at its time-outs, for ever; a task of the app."""
         while True:
             await asyncio.sleep(SWEEP_S)
-            now = self._loop.time()
-            for connection in [one for one in self._connections if one.deadline < now]:
-                connection.expire()
+            for connection in list(self._connections):
+                connection.tick()
 
     async def adopt(self, accepted: socket.socket) -> None:
         """Serve a connection that was accepted elsewhere (inside a sandbox's network)."""

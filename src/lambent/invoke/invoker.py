@@ -7,7 +7,7 @@ from typing import Protocol
 
 from lambent.domain.errors import LambdaError, resource_conflict, throttled
 from lambent.domain.function import FunctionVersion, State
-from lambent.domain.invocation import Invocation, Outcome
+from lambent.domain.invocation import Invocation
 from lambent.environment.environment import Done, Lease
 from lambent.observe.meter import Meter
 from lambent.placement.concurrency import ConcurrencyLedger
@@ -61,12 +61,8 @@ class Invoker:
             self._meter.throttled(version.name)
             raise throttled(reason)
 
-        def finished(result: Outcome | LambdaError) -> None:
-            self._release()
-            done(result)
-
         try:
-            self._placement.submit(version, Lease(invocation, finished))
+            self._placement.submit(version, Lease(invocation, self._release, done))
         except LambdaError:
             self._release()
             self._meter.throttled(version.name)

@@ -46,6 +46,31 @@ class Usage:
         }
 
 
+class Account:
+    """One version's side of the meter, with its prices worked out beforehand."""
+
+    __slots__ = ("_gb", "_meter", "_name", "_usd_per_ms")
+
+    def __init__(
+        self, meter: Meter, name: str, *, memory_mib: int, ephemeral_mib: int, architecture: str
+    ) -> None:
+        self._meter = meter
+        self._name = name
+        self._gb = memory_mib / 1_024_000  # GB-s in each ms
+        rate = USD_PER_GB_S.get(architecture, USD_PER_GB_S["x86_64"])
+        extra_gb = max(0, ephemeral_mib - EPHEMERAL_MIB_MIN) / 1_024_000
+        self._usd_per_ms = self._gb * rate + extra_gb * USD_PER_TMP_GB_S
+
+    def ran(self, billed: int, failed: bool) -> None:
+        """Count one invocation of `billed` ms."""
+        usage = self._meter.usage_of(self._name)
+        usage.invocations += 1
+        usage.errors += failed
+        usage.billed_ms += billed
+        usage.gb_s += billed * self._gb
+        usage.usd += billed * self._usd_per_ms + USD_PER_REQUEST
+
+
 class Meter:
     """Usage by function name, kept in memory and handed to whoever persists it."""
 
@@ -53,32 +78,21 @@ class Meter:
         self._usage: dict[str, Usage] = {}
         self._changed: set[str] = set()
 
-    def ran(
-        self,
-        function_name: str,
-        *,
-        billed: int,
-        memory_mib: int,
-        ephemeral_mib: int,
-        architecture: str,
-        failed: bool,
-    ) -> None:
-        """Count one invocation of `billed` ms."""
-        usage = self._of(function_name)
-        usage.invocations += 1
-        usage.errors += failed
-        usage.billed_ms += billed
-        gb_s = billed * memory_mib / 1_024_000
-        usage.gb_s += gb_s
-        usage.usd += gb_s * USD_PER_GB_S.get(architecture, USD_PER_GB_S["x86_64"])
-        usage.usd += USD_PER_REQUEST
-        if ephemeral_mib > EPHEMERAL_MIB_MIN:
-            extra_gb_s = billed * (ephemeral_mib - EPHEMERAL_MIB_MIN) / 1_024_000
-            usage.usd += extra_gb_s * USD_PER_TMP_GB_S
+    def open(
+        self, function_name: str, *, memory_mib: int, ephemeral_mib: int, architecture: str
+    ) -> Account:
+        """Where the invocations of one version are counted."""
+        return Account(
+            self,
+            function_name,
+            memory_mib=memory_mib,
+            ephemeral_mib=ephemeral_mib,
+            architecture=architecture,
+        )
 
     def throttled(self, function_name: str) -> None:
         """Count one refusal; throttles are not invocations."""
-        self._of(function_name).throttles += 1
+        self.usage_of(function_name).throttles += 1
 
     def usage(self) -> Mapping[str, Usage]:
         return self._usage
@@ -97,9 +111,10 @@ class Meter:
         self._usage.clear()
         self._changed.clear()
 
-    def _of(self, function_name: str) -> Usage:
+    def usage_of(self, function_name: str) -> Usage:
+        """The totals of one function, about to be changed."""
+        self._changed.add(function_name)
         usage = self._usage.get(function_name)
         if usage is None:
             usage = self._usage[function_name] = Usage()
-        self._changed.add(function_name)
         return usage

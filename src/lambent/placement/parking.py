@@ -8,7 +8,8 @@ from collections import deque
 from collections.abc import Mapping
 from functools import partial
 
-from lambent.sandbox.interface import Interpreter, Sandbox, SandboxBackend, SandboxExit
+from lambent.domain.interpreter import Interpreter
+from lambent.sandbox.interface import Sandbox, SandboxBackend, SandboxExit
 from lambent.tasks import Tasks
 
 log = logging.getLogger("lambent")

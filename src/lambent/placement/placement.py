@@ -46,7 +46,7 @@ class VersionPool:
         self._placement.count -= 1
         if self.pool.gone(environment) and not self._start_one() and not self.pool.size:
             for lease in self.pool.drain_waiting():
-                lease.done(throttled(ACCOUNT_EXHAUSTED))
+                lease.finish(throttled(ACCOUNT_EXHAUSTED))
         if self.retired and not self.pool.size:
             self._placement.forget(self)
 
@@ -65,7 +65,7 @@ class VersionPool:
     def stop(self) -> None:
         self.retired = self._stopping = True
         for lease in self.pool.drain_waiting():
-            lease.done(LambdaError("ServiceException", "Lambent is stopping.", Type="Service"))
+            lease.finish(LambdaError("ServiceException", "Lambent is stopping.", Type="Service"))
         for environment in self.pool.environments():
             environment.stop()
 

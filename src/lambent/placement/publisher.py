@@ -9,8 +9,9 @@ from typing import Protocol
 
 from lambent.domain import limits
 from lambent.domain.function import FunctionVersion, State, Status
+from lambent.domain.interpreter import Interpreter
 from lambent.placement.parking import Parking
-from lambent.sandbox.interface import Interpreter, SandboxBackend, SandboxSpec
+from lambent.sandbox.interface import SandboxBackend, SandboxSpec
 
 log = logging.getLogger("lambent")
 
@@ -60,7 +61,8 @@ class Publisher:
         self._parking = parking
         self._interpreters = interpreters
         self._how_to_get = how_to_get
-        self._compiled: set[tuple[Path, str]] = set()
+        self._compiled: set[tuple[int, str]] = set()
+        """Inode of a folder (a digest may go and come back) and runtime."""
 
     async def prepare(self, version: FunctionVersion) -> Status:
         """Active; or Failed with what to do about it. Never another interpreter in its place."""
@@ -73,14 +75,17 @@ class Publisher:
                 reason_code="InvalidRuntime",
             )
         for folder in (self._folders.task_dir(version), self._folders.opt_dir(version)):
-            if folder is not None and (folder, version.runtime) not in self._compiled:
+            if folder is not None:
                 await self._compile(interpreter, folder)
         self._parking.refill(version.runtime)
         return Status(value=State.ACTIVE)
 
     async def _compile(self, interpreter: Interpreter, folder: Path) -> None:
         try:
+            key = (folder.stat().st_ino, interpreter.runtime)
+            if key in self._compiled:
+                return
             await self._backend.compile(interpreter, folder)
-            self._compiled.add((folder, interpreter.runtime))
+            self._compiled.add(key)
         except OSError as error:  # uncompiled code still runs, only its cold start is slower
             log.warning("could not compile %s: %s", folder.name, error)

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from lambent.sandbox.interface import Interpreter
+from lambent.domain.interpreter import Interpreter
 
 RUNTIMES = tuple(f"python3.{minor}" for minor in range(8, 15))
 """Lambda's names of the runtimes that run here."""

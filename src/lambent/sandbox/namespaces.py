@@ -16,8 +16,10 @@ import socket
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from lambent.domain.interpreter import Interpreter
+
 from .cgroups import CgroupBackend, CgroupsUnavailable
-from .interface import Interpreter, IsolationItem, IsolationReport
+from .interface import IsolationItem, IsolationReport
 from .namespace_report import HostFacts, describe_isolation
 from .namespace_sandbox import COMPILE_SECONDS_MAX, NamespaceSandbox
 from .network import Network

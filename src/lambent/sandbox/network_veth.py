@@ -115,12 +115,13 @@ class VethNetwork:
         self._rtnetlink.settimeout(_ATTACH_TIMEOUT_S)
         firewall = nft.Nftables()
         try:
+            self._forwarding_was = _forwarding_before_lambent(firewall)
             self._remove_dead_tables(firewall)
             self._claim_range(firewall)
             self._warning = _dropping_firewall(firewall.list_base_chains())
         finally:
             firewall.close()
-        self._forwarding_was = _switch_forwarding_on()
+        _write_forwarding("1", only_from="0")
 
     def _remove_dead_tables(self, firewall: nft.Nftables) -> None:
         tables = {chain.table for chain in firewall.list_base_chains()}
@@ -129,20 +130,25 @@ class VethNetwork:
             if pid == table or not pid.isdigit():
                 continue
             if table == self._table or not os.path.exists(f"/proc/{pid}"):
-                firewall.delete_table(table)
+                try:
+                    firewall.delete_table(table)
+                except FileNotFoundError:  # another server that starts was quicker
+                    pass
 
     def _claim_range(self, firewall: nft.Nftables) -> None:
         """Take the first range that no route and no other server has; others yield to lower pids.
 
-        Our NAT chain's name holds the range, which makes the claim visible to other servers.
+        Our NAT chain's name holds the range, which makes the claim visible to other servers, and
+        whether forwarding was off, which the next one must know should we be killed.
         """
         taken_by_routes = _routes()
         for candidate in _RANGES:
             network = ipaddress.ip_network(candidate)
             if any(network.overlaps(route) for route in taken_by_routes):
                 continue
-            chains = _chains(candidate, nameservers(self._resolv_conf))
-            claim = chains[-1].name
+            claim = f"nat_{candidate.split('.')[1]}_"
+            name = claim + ("off" if self._forwarding_was == "0" else "on")
+            chains = _chains(candidate, nameservers(self._resolv_conf), nat_name=name)
             if _claimants(firewall, claim):
                 continue
             firewall.create_table(self._table, chains)
@@ -226,7 +232,7 @@ def _new_pair(name: str, pid: int) -> bytes:
     return pack_message(NEW_LINK, CREATE | EXCLUSIVE, 1, pack_link(0, False, near))
 
 
-def _chains(network: str, servers: Iterable[str]) -> list[nft.NewChain]:
+def _chains(network: str, servers: Iterable[str], *, nat_name: str) -> list[nft.NewChain]:
     """The firewall: sandboxes may open connections to the outside, and nothing else.
 
     Rules go by the interface's name, so the tables of several servers on a host agree. The name
@@ -251,14 +257,13 @@ def _chains(network: str, servers: Iterable[str]) -> list[nft.NewChain]:
     from_host = [outside + nft.established() + nft.accept(), outside + nft.drop()]
     address, _, prefix_len = network.partition("/")
     nat = nft.source(address, int(prefix_len)) + nft.interface_out(PREFIX, other=True)
-    first, second, *_rest = address.split(".")
     chain, kind = nft.NewChain, nft.FILTER
     return [
         chain(name="input", kind=kind, hook=nft.INPUT, priority=0, rules=to_host),
         chain(name="forward", kind=kind, hook=nft.FORWARD, priority=0, rules=through),
         chain(name="output", kind=kind, hook=nft.OUTPUT, priority=0, rules=from_host),
         chain(
-            name=f"nat_{first}_{second}",
+            name=nat_name,
             kind=nft.NAT,
             hook=nft.POSTROUTING,
             priority=100,
@@ -267,12 +272,12 @@ def _chains(network: str, servers: Iterable[str]) -> list[nft.NewChain]:
     ]
 
 
-def _claimants(firewall: nft.Nftables, chain_name: str) -> list[int]:
-    """Servers (process ids) whose table holds a chain of that name."""
+def _claimants(firewall: nft.Nftables, claim: str) -> list[int]:
+    """Servers (process ids) whose table holds a chain whose name begins so."""
     return [
         int(chain.table.removeprefix(_TABLE))
         for chain in firewall.list_base_chains()
-        if chain.name == chain_name and chain.table.removeprefix(_TABLE).isdigit()
+        if chain.name.startswith(claim) and chain.table.removeprefix(_TABLE).isdigit()
     ]
 
 
@@ -297,15 +302,19 @@ def _routes() -> list[ipaddress.IPv4Network]:
     return routes
 
 
-def _switch_forwarding_on() -> str:
-    """Have the kernel forward packets; what it did before, `0` or `1`. Raises OSError."""
+def _forwarding_before_lambent(firewall: nft.Nftables) -> str:
+    """`0` or `1`: now, or before another server switched it on that runs still or was killed."""
+    for chain in firewall.list_base_chains():
+        if chain.table.startswith(_TABLE) and chain.name.endswith("_off"):
+            return "0"
     with open(_FORWARDING, encoding="ascii") as file:
-        before = file.read().strip()
-    if before == "0":
-        _write_forwarding("1")
-    return before
+        return file.read().strip()
 
 
-def _write_forwarding(value: str) -> None:
+def _write_forwarding(value: str, *, only_from: str = "") -> None:
+    """Whether the kernel forwards packets. Raises OSError."""
+    with open(_FORWARDING, encoding="ascii") as file:
+        if only_from and file.read().strip() != only_from:
+            return
     with open(_FORWARDING, "w", encoding="ascii") as file:
         file.write(value)

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from .interface import Interpreter
+from lambent.domain.interpreter import Interpreter
 
 STORE = "/var/rapid/store"
 HOST_PROC = "/var/rapid/proc"

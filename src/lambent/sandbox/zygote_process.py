@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
-from .interface import Interpreter
+from lambent.domain.interpreter import Interpreter
 
 _START_TIMEOUT_S = 15.0
 _STOP_TIMEOUT_S = 5.0

@@ -23,6 +23,7 @@ PAGE_BYTES_MAX = 1024 * 1024
 SCAN_EVENTS_MAX = 100_000
 SCAN_CHARS_MAX = 4 * 1024 * 1024
 SCAN_S_MAX = 0.25
+SCAN_EVENTS_MIN = 1_000
 """What one call looks at, and for how long; beyond it the page ends early, with where to go on.
 
 Reading shares the interpreter with running invocations, so no one query may hold it for long.
@@ -165,7 +166,8 @@ class LogReader:
         deadline = time.monotonic() + SCAN_S_MAX
         for scanned, (position, message, ingested_ms) in enumerate(merged):
             enough = len(found) >= query.limit or scanned >= SCAN_EVENTS_MAX
-            if enough or chars >= SCAN_CHARS_MAX or (scanned and time.monotonic() > deadline):
+            late = scanned >= SCAN_EVENTS_MIN and time.monotonic() > deadline
+            if enough or late or chars >= SCAN_CHARS_MAX:
                 return EventPage(events=found, more_after=last)
             if query.matches is None or query.matches(message):
                 size += len(message)

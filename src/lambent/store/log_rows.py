@@ -108,11 +108,7 @@ class LogFile:
 
         Raises LogGroupNotFound, LogStreamNotFound.
         """
-
-        def check() -> None:
-            self._find_stream(key)
-
-        self._transact(check, durable=False)
+        self._find_stream(key)
         self.store([(key, events)], now_ms=now_ms, durable=True)
 
     def create_group(self, name: str, *, tags: str, now_ms: int) -> None:

@@ -34,6 +34,8 @@ from lambent.store.log_rows import LogFile, StreamKey
 T = TypeVar("T")
 
 FLUSH_INTERVAL_S = 0.2
+RETRY_INTERVAL_S = 1.0
+"""After a flush that failed, whatever the pressure."""
 PENDING_BYTES_MAX = 16 * 1024 * 1024
 """What the buffer holds before events are dropped; a quarter of it asks for a flush."""
 EVENT_OVERHEAD_BYTES = 64
@@ -135,7 +137,6 @@ class LogStore:
         self._reading = ThreadPoolExecutor(1, "lambent-logs-read")
         self._open: dict[StreamKey, LogStream] = {}
         self._dirty: list[LogStream] = []
-        self._unsynced = False
         self._lock = asyncio.Lock()
         self._written = asyncio.Event()
         self._pressed = asyncio.Event()
@@ -159,12 +160,7 @@ class LogStore:
         """
         failing = False
         while True:
-            await self._written.wait()
-            try:
-                async with asyncio.timeout(FLUSH_INTERVAL_S):
-                    await self._pressed.wait()
-            except TimeoutError:
-                pass
+            await self._until_due(failing=failing)
             try:
                 await self.flush()
                 failing = False
@@ -173,29 +169,27 @@ class LogStore:
                     _log.error("cannot store function logs, will go on trying: %s", error)
                 failing = True
 
-    async def flush(self, *, durable: bool = False) -> None:
-        """Store everything that is pending. Raises sqlite3.Error; then it is pending again.
-
-        `durable` waits until the disk has it, and all that was stored before.
-        """
+    async def flush(self) -> None:
+        """Store everything that is pending. Raises sqlite3.Error; then it is pending again."""
         async with self._lock:
             streams, self._dirty = self._dirty, []
             batch = [(stream, stream._take()) for stream in streams]
             self.pending_bytes = 0
             self._written.clear()
             self._pressed.clear()
-            if not batch and not (durable and self._unsynced):
+            if not batch:
                 return
             rows = [(stream.key, events) for stream, events in batch]
+            stored = self._on(
+                self._writing, lambda: self._file.store(rows, now_ms=self._now_ms(), durable=False)
+            )
             try:
-                await self._write(
-                    lambda: self._file.store(rows, now_ms=self._now_ms(), durable=durable)
-                )
-                self._unsynced = not durable
-            except sqlite3.Error:
-                self._put_back(batch)
-                raise
-            self._forget(stream for stream, _ in batch)
+                await _settled(stored)
+            finally:
+                if stored.exception() is None:
+                    self._forget(stream for stream, _ in batch)
+                else:
+                    self._put_back(batch)
 
     async def put_events(self, group: str, stream: str, events: Sequence[tuple[int, str]]) -> None:
         """Append events to an existing stream; they are on disk when this returns.
@@ -290,7 +284,7 @@ class LogStore:
     async def close(self) -> None:
         """Store what is pending and let go of the file and the threads."""
         try:
-            await self.flush(durable=True)
+            await self.flush()
         finally:
             await _settled(self._on(self._reading, self._reader.close))
             await self._write(self._file.close)
@@ -317,6 +311,9 @@ class LogStore:
         others nothing. The rest hold at least half of all, so a quarter or so of it is freed.
         """
         self._pressed.set()
+        self._bound()
+
+    def _bound(self) -> None:
         while self.pending_bytes > self.pending_bytes_max:
             before = self.pending_bytes
             fair = before // (2 * len(self._dirty))
@@ -332,7 +329,7 @@ class LogStore:
             stream._pending[:0] = events
             self._mark(stream)
         self.pending_bytes = sum(map(_weight, self._dirty))
-        self._relieve()
+        self._bound()
 
     def _forget(self, streams: Iterable[LogStream]) -> None:
         """Closed streams that are stored leave memory, on both sides."""
@@ -346,12 +343,23 @@ class LogStore:
                 del self._open[key]
             self._on(self._writing, lambda: self._file.forget(done))
 
+    async def _until_due(self, *, failing: bool) -> None:
+        """Until a flush is worth its while."""
+        await self._written.wait()
+        if failing:
+            await asyncio.sleep(RETRY_INTERVAL_S)
+            return
+        try:
+            async with asyncio.timeout(FLUSH_INTERVAL_S):
+                await self._pressed.wait()
+        except TimeoutError:
+            pass
+
     async def _changed(self, change: Callable[[], None]) -> None:
         """A durable change, after everything that was written before it."""
         await self.flush()
         async with self._lock:
             await self._write(change)
-            self._unsynced = False
 
     async def _read(self, query: Callable[[LogReader], T]) -> T:
         await self.flush()
@@ -372,7 +380,8 @@ async def _settled(future: asyncio.Future[T]) -> T:
             await asyncio.wait([future])
         except asyncio.CancelledError as error:
             cancelled = error
-    if cancelled is not None and future.exception() is None:
+    if cancelled is not None:
+        future.exception()  # seen: what matters of it is in the caller's `finally`
         raise cancelled
     return future.result()
 

@@ -9,7 +9,7 @@ from typing import Any
 from lambent.wire.model import Operation, Service, Shape
 
 # Codes that are on the wire though no model has them. Marks as in domain/limits.py; those without
-# a mark follow AWS's "Common Error Types" page.
+# a mark are from memory of AWS's "Common Error Types" page, unverified.
 _STATUS = {
     "AccessDenied": 403,
     "AccessDeniedException": 403,  # [LS]

@@ -79,7 +79,7 @@ class RestJson:
 def _match(service: Service, request: WireRequest) -> tuple[Operation, dict[str, str]]:
     found = service.match(request.method, request.path, request.query)
     if found is None:
-        # AWS answers with the bare name and no text.
+        # Unverified: AWS answers with the bare name and no text.
         raise WireError("UnknownOperationException", "")
     return found
 

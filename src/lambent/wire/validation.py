@@ -33,7 +33,7 @@ MATCHED_CHARS_MAX = 4_096
 _NOT_NULL = "Member must not be null"
 _NUMBERS = frozenset(("byte", "short", "integer", "long", "float", "double"))
 _CONTAINERS = frozenset(("structure", "list", "map"))
-_CODES = {"logs": "InvalidParameterException"}  # moto and boto3's users show it; see tests
+_CODES = {"logs": "InvalidParameterException"}  # unverified
 _NOT_NULL_TOLD = frozenset(("lambda",))
 
 

@@ -61,7 +61,7 @@ def test_an_aws_error_is_its_code_and_message() -> None:
 def test_a_function_that_failed_to_become_active_says_why() -> None:
     configuration = {"FunctionName": "f", "State": "Failed", "StateReason": "no python3.9"}
     text = format_waiter_error({"Configuration": configuration}, "fallback")
-    assert text == "f is State: Failed: no python3.9"
+    assert text == "f cannot run (State: Failed): no python3.9"
     assert format_waiter_error({"Configuration": {}}, "fallback") == "fallback"
 
 

@@ -8,9 +8,13 @@ import stat
 import struct
 import zipfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from lambent.control.packages import UNZIP_FAILED, check_zip_size, plan_package, unpack
 from lambent.control.testing import make_zip
@@ -214,3 +218,30 @@ def test_large_files_come_out_whole(tmp_path: Path) -> None:
     content = os.urandom(1_000_000)
     assert make(make_zip({"data": content}), tmp_path) == 1_000_000
     assert (tmp_path / "data").read_bytes() == content
+
+
+SEED_ZIP = zip_of(
+    (entry("app.py"), b"def handler(event, context): return event"),
+    (entry("lib/"), b""),
+    link("lib/a", "../app.py"),
+    (entry("grün/x.txt"), b"x" * 50),
+)
+
+
+@given(
+    changes=st.lists(st.tuples(st.integers(0, len(SEED_ZIP) - 1), st.integers(0, 255)), max_size=6),
+    cut=st.integers(0, 20),
+)
+@settings(max_examples=400)
+def test_a_damaged_zip_is_refused_or_unpacked_but_never_anything_else(
+    changes: list[tuple[int, int]], cut: int
+) -> None:
+    content = bytearray(SEED_ZIP)
+    for at, value in changes:
+        content[at] = value
+    with TemporaryDirectory() as outer:
+        folder = Path(outer) / "package"
+        folder.mkdir()
+        with suppress(LambdaError):
+            make(bytes(content[: len(content) - cut]), folder)
+        assert os.listdir(outer) == ["package"]

@@ -56,7 +56,7 @@ class Recorder:
         self.refusals: list[Refusal] = []
 
     def body_limit(self, method: str, path: str) -> int:
-        return 100
+        return 20_000
 
     def handle(self, exchange: Exchange) -> None:
         self.exchanges.append(exchange)
@@ -125,9 +125,11 @@ def test_a_long_pipeline_pauses_reading(connect: Connect) -> None:
         (b"NONSENSE\r\n\r\n", Refusal.MALFORMED),
         (b"GET / HTTP/1.1\r\nA: " + b"x" * 2000 + b"\r\n\r\n", Refusal.HEADERS_TOO_LARGE),
         (b"GET /" + b"x" * 2000 + b" HTTP/1.1\r\n\r\n", Refusal.HEADERS_TOO_LARGE),
-        (b"POST / HTTP/1.1\r\nContent-Length: 101\r\n\r\n", Refusal.BODY_TOO_LARGE),
+        (b"POST / HTTP/1.1\r\nContent-Length: 20001\r\n\r\n", Refusal.BODY_TOO_LARGE),
         (
-            b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n65\r\n" + b"x" * 0x65 + b"\r\n",
+            b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n4e21\r\n"
+            + b"x" * 0x4E21
+            + b"\r\n",
             Refusal.BODY_TOO_LARGE,
         ),
         (b"POST / HTTP/1.1\r\nContent-Length: -1\r\n\r\n", Refusal.MALFORMED),
@@ -204,10 +206,15 @@ def test_a_request_that_does_not_arrive_in_time_is_refused_and_an_idle_one_cut(
 ) -> None:
     slow, _, application = connect()
     slow.data_received(b"GET / HT")
-    slow.expire()
+    slow.tick()
+    assert application.refusals == []
+    slow.tick()
     assert application.refusals == [Refusal.TOO_SLOW]
     idle, idle_wire, _ = connect()
-    idle.expire()
+    for _ in range(3):
+        idle.tick()
+    assert not idle_wire.closed
+    idle.tick()
     assert idle_wire.closed
 
 

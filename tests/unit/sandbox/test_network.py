@@ -140,7 +140,9 @@ def fake_slirp(tmp_path: Path, rest: str) -> str:
 
 def test_slirp_is_ready_when_it_says_so_and_ends_at_detach(tmp_path: Path) -> None:
     program = fake_slirp(
-        tmp_path, 'eval "printf 1 >&$ready"\neval "read line <&$leave"\necho over > "$0.over"\n'
+        tmp_path,
+        "printf 1 > /proc/self/fd/$ready\n"
+        "exec 0< /proc/self/fd/$leave\nread line\necho over > $0.over\n",
     )
 
     async def main() -> None:

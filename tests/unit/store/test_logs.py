@@ -350,3 +350,30 @@ def test_cancelled_caller_does_not_lose_events(tmp_path: Path) -> None:
         assert messages(await store.find_events(EventQuery(group=GROUP))) == ["one"]
 
     run(tmp_path, scenario)
+
+
+def test_cancelled_run_ends_even_where_its_flush_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that drains with a full disk; the events are still there for the last flush."""
+    real = LogFile.store
+
+    async def scenario(store: LogStore) -> None:
+        loop = asyncio.get_running_loop()
+        begun = asyncio.Event()
+
+        def fail(*_: object, **__: object) -> None:
+            loop.call_soon_threadsafe(begun.set)
+            raise sqlite3.OperationalError("database or disk is full")
+
+        monkeypatch.setattr(LogFile, "store", fail)
+        flushing = asyncio.ensure_future(store.run())
+        store.open_stream(GROUP, "s").write(NOW_MS, "x" * store.pressure_bytes)
+        await begun.wait()
+        flushing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await flushing
+        monkeypatch.setattr(LogFile, "store", real)
+        assert len((await store.find_events(EventQuery(group=GROUP))).events) == 1
+
+    run(tmp_path, scenario, pending_bytes_max=1024)

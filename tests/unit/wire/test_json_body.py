@@ -1,8 +1,8 @@
 """JSON of the wrong form or type.
 
-Sources of the texts: two open reimplementations that probed AWS over raw HTTP in September 2026 and
-kept what they saw as tests: one against Athena (json 1.1), one against SES v2 (rest-json). That
-Lambda words it the same is UNVERIFIED; all of them share Coral's deserialiser.
+Sources of the texts: the tests of two open emulators, which say that they probed AWS: one Athena
+(json 1.1, raw HTTP, 2026-09-23), one SES v2 (rest-json, no date). That Lambda words it the same is
+UNVERIFIED; all of them are thought to share one deserialiser.
 """
 
 from __future__ import annotations

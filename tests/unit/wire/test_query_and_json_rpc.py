@@ -81,7 +81,7 @@ def test_a_bad_form_is_refused_in_the_protocols_own_codes(body: str, code: str) 
 
 
 def test_an_unknown_action_is_named_with_the_version() -> None:
-    """As IAM and STS word it."""
+    """UNVERIFIED, from memory: as IAM and STS word it."""
     with pytest.raises(WireError) as caught:
         identify(load_service("iam"), form("Action=Nope"))
     assert caught.value.message == "Could not find operation Nope for version 2010-05-08"
@@ -103,7 +103,7 @@ def test_an_answer_is_wrapped_xml() -> None:
     assert response.body.decode() == (
         '<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">'
         "<GetCallerIdentityResult><Account>000000000000</Account>"
-        "<Arn>arn:aws:iam::0:user/&lt;&amp;\ufffd&gt;</Arn></GetCallerIdentityResult>"
+        "<Arn>arn:aws:iam::000000000000:user/&lt;&amp;\ufffd&gt;</Arn></GetCallerIdentityResult>"
         "<ResponseMetadata><RequestId>id-1</RequestId></ResponseMetadata>"
         "</GetCallerIdentityResponse>"
     )

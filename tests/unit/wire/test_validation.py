@@ -1,7 +1,8 @@
-"""The texts of ValidationException, each with where it was seen on real AWS.
+"""The texts of ValidationException, each with where it was seen.
 
-[LS] LocalStack's and moto's tests against AWS; [I:repo#n] an answer of AWS pasted into a GitHub
-issue; UNVERIFIED: built after the others' form.
+[I:repo#n] an answer of AWS that a user pasted into a GitHub issue; [P] one pasted into a public
+repository's notes; [E] what an emulator (LocalStack, moto or another) answers, so at second hand;
+UNVERIFIED: from memory, or built after the others' form.
 """
 
 from __future__ import annotations
@@ -44,13 +45,13 @@ def one(clause: str) -> str:
 @pytest.mark.parametrize(
     ("changes", "clause"),
     [
-        # [LS] moto tests/test_awslambda/test_lambda.py (the pattern has changed since)
+        # [E] moto tests/test_awslambda/test_lambda.py (the pattern has changed since)
         (
             {"Role": "test-iam-role"},
             "Value 'test-iam-role' at 'role' failed to satisfy constraint: "
             f"Member must satisfy regular expression pattern: {ROLE}",
         ),
-        # [LS] moto tests: architectures; AWS prints the list as Java does
+        # [E] moto's tests of architectures; the list printed as Java does, see allowMethods
         (
             {"Architectures": ["foo"]},
             "Value '[foo]' at 'architectures' failed to satisfy constraint: Member must satisfy "
@@ -80,13 +81,13 @@ def one(clause: str) -> str:
             r":\d{12}:layer:[a-zA-Z0-9-_]+:[0-9]+)|(arn:[a-zA-Z0-9-]+:lambda:::awslayer:"
             "[a-zA-Z0-9-_]+)), Member must not be null]",
         ),
-        # [LS] the form of a number's range
+        # [P] the form: DynamoDB's provisionedThroughput.readCapacityUnits
         (
             {"EphemeralStorage": {"Size": 511}},
             "Value '511' at 'ephemeralStorage.size' failed to satisfy constraint: "
             "Member must have value greater than or equal to 512",
         ),
-        # [LS] the form of a null
+        # [E] the form: SES, Athena and DynamoDB emulators agree
         (
             {"Code": None},
             "Value null at 'code' failed to satisfy constraint: Member must not be null",
@@ -98,7 +99,7 @@ def test_lambda_words_a_broken_parameter_as_aws_does(changes: Any, clause: str) 
 
 
 def test_a_bad_value_of_a_map_is_told_once_for_the_map() -> None:
-    """[LS] localstack/services/lambda_/provider.py, routing configuration."""
+    """[E] LocalStack's Lambda provider, routing configuration."""
     message = lambda_refusal(
         "CreateAlias",
         FunctionName="f",
@@ -114,7 +115,7 @@ def test_a_bad_value_of_a_map_is_told_once_for_the_map() -> None:
 
 
 def test_cors_methods_of_a_function_url_are_told_as_one_list() -> None:
-    """A log of terraform against AWS, 2026: UpdateFunctionUrlConfig."""
+    """[P] Logs of terraform and boto3 against AWS: Create- and UpdateFunctionUrlConfig."""
     message = lambda_refusal(
         "UpdateFunctionUrlConfig", FunctionName="f", Cors={"AllowMethods": ["POST", "OPTIONS"]}
     )
@@ -127,7 +128,7 @@ def test_cors_methods_of_a_function_url_are_told_as_one_list() -> None:
 
 
 def test_two_broken_constraints_of_one_value_are_two_clauses_the_pattern_first() -> None:
-    """The order: DynamoDB's tableName, Cognito's confirmationCode, STS's roleSessionName."""
+    """[P] Cognito's confirmationCode and userCode; [E] DynamoDB's tableName, roleSessionName."""
     error = refusal(
         load_service("sts"),
         "AssumeRole",
@@ -154,7 +155,7 @@ def test_a_member_of_a_list_of_structures_has_its_own_path() -> None:
 
 
 def test_cloudwatch_logs_has_its_own_code() -> None:
-    """moto's logs tests: InvalidParameterException with the same text."""
+    """UNVERIFIED, from memory: InvalidParameterException with the usual text."""
     error = refusal(load_service("logs"), "CreateLogGroup", {"logGroupName": "a b"})
     assert error.code == "InvalidParameterException"
     assert error.message == one(
@@ -174,7 +175,7 @@ def test_cloudwatch_logs_has_its_own_code() -> None:
          "Member must have value greater than or equal to 0.0"),
         ({"KMSKeyArn": "secret"}, "Value at 'kMSKeyArn' failed to satisfy constraint: "
          "Member must have length less than or equal to 3"),
-        # Kinesis prints a blob so
+        # UNVERIFIED, from memory: Kinesis prints a blob so
         ({"Bytes": b"1234"}, "Value 'java.nio.HeapByteBuffer[pos=0 lim=4 cap=4]' at 'bytes' failed "
          "to satisfy constraint: Member must have length less than or equal to 3"),
         # UNVERIFIED: a structure inside a list that is too long
@@ -189,7 +190,7 @@ def test_cloudwatch_logs_has_its_own_code() -> None:
          "Member must satisfy constraint: [Member must not be null]"),
         ({"Things": [None]}, "Value '[null]' at 'things' failed to satisfy constraint: "
          "Member must satisfy constraint: [Member must not be null]"),
-        # EventBridge, DynamoDB, ACM: no "must not be null" behind the others
+        # [P] EventBridge, ACM; [E] DynamoDB: no "must not be null" behind the others
         ({"Shorts": ["toolong"]}, "Value '[toolong]' at 'shorts' failed to satisfy constraint: "
          "Member must satisfy constraint: [Member must have length less than or equal to 4, Member "
          "must have length greater than or equal to 2, Member must satisfy regular expression "
@@ -201,7 +202,7 @@ def test_every_kind_of_constraint_is_told(params: dict[str, Any], clause: str) -
 
 
 def test_the_keys_of_a_map_are_told_before_its_values() -> None:
-    """Firehose and DynamoDB report keys once and values once, keys first."""
+    """[E] Firehose and DynamoDB report keys once and values once, keys first."""
     message = demo_refusal(TextMap={"toolong": "blue", "X": "red"})
     keys, values = message.removeprefix("2 validation errors detected: ").split("; ")
     assert keys.startswith("Value '{toolong=blue, X=red}' at 'textMap' failed to satisfy "
@@ -237,7 +238,7 @@ def test_an_answer_is_bounded_however_much_is_wrong() -> None:
 
 
 def test_length_counts_characters_not_utf16_units() -> None:
-    """An emoji is one character to STS (roleSessionName of one emoji is too short)."""
+    """[E] To STS a roleSessionName of one emoji is too short."""
     message = demo_refusal(Short="\U0001f600")
     assert "greater than or equal to 2" in message
 

@@ -22,45 +22,39 @@ _IFF_UP = 0x1
 _LOOPBACK_INDEX = 1  # every network namespace is born with it
 
 
-def pack_message(kind, flags, sequence, body):
-    # type: (int, int, int, bytes) -> bytes
+def pack_message(kind: int, flags: int, sequence: int, body: bytes) -> bytes:
     """One netlink message, padded; asks for an acknowledgement."""
     length = _HEADER.size + len(body)
     return _HEADER.pack(length, kind, flags | REQUEST | ACK, sequence, 0) + body + _padding(length)
 
 
-def pack_attribute(kind, payload):
-    # type: (int, bytes) -> bytes
+def pack_attribute(kind: int, payload: bytes) -> bytes:
     """One attribute, padded."""
     length = _ATTRIBUTE.size + len(payload)
     return _ATTRIBUTE.pack(length, kind) + payload + _padding(length)
 
 
-def pack_link(index, up, attributes=b""):
-    # type: (int, bool, bytes) -> bytes
+def pack_link(index: int, up: bool, attributes: bytes = b"") -> bytes:
     """Body of a NEW_LINK message; index 0 is one that is to be made."""
     flags = _IFF_UP if up else 0
     return _LINK.pack(0, 0, index, flags, flags) + attributes
 
 
-def pack_address(index, address, prefix_len):
-    # type: (int, str, int) -> bytes
+def pack_address(index: int, address: str, prefix_len: int) -> bytes:
     """Body of a NEW_ADDRESS message: IFA_ADDRESS and IFA_LOCAL."""
     raw = socket.inet_aton(address)
     head = _ADDRESS.pack(socket.AF_INET, prefix_len, 0, 0, index)
     return head + pack_attribute(1, raw) + pack_attribute(2, raw)
 
 
-def pack_default_route(index, gateway):
-    # type: (int, str) -> bytes
+def pack_default_route(index: int, gateway: str) -> bytes:
     """Body of a NEW_ROUTE message: main table, protocol boot, unicast; RTA_GATEWAY and RTA_OIF."""
     head = _ROUTE.pack(socket.AF_INET, 0, 0, 0, 254, 3, 0, 1, 0)
     gateway_attribute = pack_attribute(5, socket.inet_aton(gateway))
     return head + gateway_attribute + pack_attribute(4, struct.pack("=I", index))
 
 
-def unpack_messages(data):
-    # type: (bytes) -> list
+def unpack_messages(data: bytes) -> "list[tuple[int, int, bytes]]":
     """The (type, sequence, body) of each message in what one receive gave."""
     messages = []
     at = 0
@@ -71,8 +65,7 @@ def unpack_messages(data):
     return messages
 
 
-def send_all(netlink, messages):
-    # type: (socket.socket, list) -> None
+def send_all(netlink: socket.socket, messages: "list[bytes]") -> None:
     """Send the packed messages at once and wait for their acknowledgements, in any order.
 
     Raises the kernel's OSError for the first that failed, once all are answered.
@@ -89,15 +82,13 @@ def send_all(netlink, messages):
         raise OSError(failed, os.strerror(failed) + ", configuring a network interface")
 
 
-def loopback_up():
-    # type: () -> None
+def loopback_up() -> None:
     """Bring up `lo` of the namespace we are in; needs CAP_NET_ADMIN there. Raises OSError."""
     with _open() as netlink:
         send_all(netlink, [pack_message(NEW_LINK, 0, 1, pack_link(_LOOPBACK_INDEX, True))])
 
 
-def configure_interface(name, address, prefix_len, gateway):
-    # type: (str, str, int, str) -> None
+def configure_interface(name: str, address: str, prefix_len: int, gateway: str) -> None:
     """Bring up `lo` and interface `name` with its address and a default route. Raises OSError."""
     index = socket.if_nametoindex(name)
     # IFLA_AF_SPEC { AF_INET6 { IFLA_INET6_ADDR_GEN_MODE: none } }: IPv6 is not routed, so no
@@ -114,14 +105,12 @@ def configure_interface(name, address, prefix_len, gateway):
         send_all(netlink, [pack_message(kind, flags, 1, body) for kind, flags, body in bodies])
 
 
-def _open():
-    # type: () -> socket.socket
+def _open() -> socket.socket:
     kind = socket.SOCK_RAW | socket.SOCK_CLOEXEC
     netlink = socket.socket(socket.AF_NETLINK, kind, 0)  # NETLINK_ROUTE
     netlink.settimeout(5)
     return netlink
 
 
-def _padding(length):
-    # type: (int) -> bytes
+def _padding(length: int) -> bytes:
     return b"\0" * (-length % 4)

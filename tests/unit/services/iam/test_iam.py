@@ -1,7 +1,7 @@
 """IAM's operations.
 
-Texts and fields: LocalStack's recordings of AWS, tests/aws/services/iam/test_iam_roles.snapshot.json
-and test_iam_policies.snapshot.json (2026-02-10 to 2026-02-11), unless a test names another source.
+Texts and fields: LocalStack's recordings of AWS (tests/aws/services/iam, test_iam_roles and
+test_iam_policies.snapshot.json, 2026-02-10 and 11), unless a test names another source.
 """
 
 from __future__ import annotations
@@ -302,7 +302,7 @@ def test_eleventh_managed_policy_is_refused(tmp_path: Path) -> None:
 
 
 def test_role_is_deleted_only_when_bare(tmp_path: Path) -> None:
-    """test_delete_role_with_attached_policy, test_delete_role_with_inline_policy; Terraform's way."""
+    """test_delete_role_with_attached_policy, _with_inline_policy; in Terraform's order."""
 
     async def scenario(call: Caller) -> None:
         await create_role(call)

@@ -1,0 +1,71 @@
+"""Options that are not there: the default passes, everything else is refused by name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from lambent.api.options import refuse_unsupported, take_zip
+from lambent.domain.errors import LambdaError
+
+DEFAULTS: list[dict[str, Any]] = [
+    {},
+    {"VpcConfig": {}},
+    {"VpcConfig": {"SubnetIds": [], "SecurityGroupIds": [], "Ipv6AllowedForDualStack": False}},
+    {"DeadLetterConfig": {"TargetArn": ""}},
+    {"KMSKeyArn": ""},
+    {"TracingConfig": {"Mode": "PassThrough"}},
+    {"FileSystemConfigs": []},
+    {"ImageConfig": {}},
+    {"SnapStart": {"ApplyOn": "None"}},
+    {"LoggingConfig": {"LogFormat": "Text", "LogGroup": "/aws/lambda/f"}},
+    {"Publish": False},
+    {"PackageType": "Zip"},
+]
+
+REFUSED: list[tuple[dict[str, Any], str]] = [
+    ({"VpcConfig": {"SubnetIds": ["subnet-1"]}}, "VpcConfig"),
+    ({"DeadLetterConfig": {"TargetArn": "arn:aws:sqs:us-east-1:000000000000:q"}}, "DeadLetter"),
+    ({"KMSKeyArn": "arn:aws:kms:us-east-1:000000000000:key/1"}, "KMSKeyArn"),
+    ({"TracingConfig": {"Mode": "Active"}}, "TracingConfig"),
+    ({"FileSystemConfigs": [{"Arn": "a", "LocalMountPath": "/mnt/a"}]}, "FileSystemConfigs"),
+    ({"ImageConfig": {"Command": ["x"]}}, "ImageConfig"),
+    ({"SnapStart": {"ApplyOn": "PublishedVersions"}}, "SnapStart"),
+    ({"LoggingConfig": {"LogFormat": "JSON"}}, "LogFormat"),
+    ({"LoggingConfig": {"ApplicationLogLevel": "INFO"}}, "ApplicationLogLevel"),
+    ({"LoggingConfig": {"LogGroup": "/other"}}, "LogGroup"),
+    ({"CodeSigningConfigArn": "arn"}, "CodeSigningConfigArn"),
+    ({"DurableConfig": {"ExecutionTimeout": 1}}, "DurableConfig"),
+    ({"TenancyConfig": {"TenantIsolationMode": "PER_TENANT"}}, "TenancyConfig"),
+    ({"CapacityProviderConfig": {"x": 1}}, "CapacityProviderConfig"),
+    ({"PublishTo": "LATEST_PUBLISHED"}, "PublishTo"),
+    ({"Publish": True}, "Publish"),
+    ({"PackageType": "Image"}, "PackageType"),
+]
+
+
+@pytest.mark.parametrize("params", DEFAULTS)
+def test_the_default_of_an_option_passes(params: dict[str, Any]) -> None:
+    refuse_unsupported(params, function_name="f")
+
+
+@pytest.mark.parametrize(("params", "named"), REFUSED)
+def test_an_option_that_would_not_be_acted_on_is_refused_by_name(
+    params: dict[str, Any], named: str
+) -> None:
+    with pytest.raises(LambdaError, match=named) as caught:
+        refuse_unsupported(params, function_name="f")
+    assert caught.value.code == "UnsupportedOperationException"
+
+
+@pytest.mark.parametrize(
+    "source", [{"S3Bucket": "b", "S3Key": "k"}, {"ImageUri": "i"}, {"SourceKMSKeyArn": "k"}]
+)
+def test_a_source_of_code_other_than_a_zip_is_refused(source: dict[str, str]) -> None:
+    with pytest.raises(LambdaError, match="Lambent does not support the option Code"):
+        take_zip({**source, "ZipFile": b"x"}, where="Code.")
+
+
+def test_no_source_of_code_is_none() -> None:
+    assert take_zip({"ZipFile": b""}, where="") is None
