@@ -26,7 +26,7 @@ class Settings:
     account_id: str = "000000000000"
     region: str = "us-east-1"
     isolation: str = "auto"
-    """auto | namespaces | process: `auto` takes the strongest that the host can give."""
+    """auto | namespaces: `auto` takes the strongest that the host can give."""
     network: str = "auto"
     """auto | none: whether functions reach beyond this host's own endpoint."""
     parked: int = 2

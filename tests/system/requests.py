@@ -373,7 +373,7 @@ def local_route(chance: random.Random) -> Case:
             f"/_lambent/{junk}",
             f"/_lambent/code/{junk}",
             f"/_lambent/code/{'0' * 64}?expires={junk}&signature={junk}",
-            "/_lambent/code/../../lambent.db?expires=9999999999&signature=x",
+            "/_lambent/code/../../data?expires=9999999999&signature=x",
             f"/_{junk}",
         )
     )

@@ -28,7 +28,7 @@ CLIENTS = 8
 CANARY = "canary-6f1d2c"
 GROWTH_BYTES_MAX = 24 * 1024 * 1024
 SLOW_HEADS = (
-    b"GET",
+    b"GET /",
     b"POST /2015-03-31/functions/target/invocations HTTP/1.1\r\nhost: x\r\n",
     b"GET / HTTP/1.1\r\nx-half",
     b"GET /" + b"a" * 5_000,

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from lambent.domain.errors import PlatformFault
 from lambent.placement.placement import environments_ceiling
 from lambent.runtime import python as python_runtime
 from lambent.sandbox.cgroups import detect_cgroups
@@ -27,6 +28,10 @@ def make_backend(
     settings: Settings, *, code_root: Path, on_listener: Callable[[str, int, socket.socket], None]
 ) -> SandboxBackend:
     """The backend that the settings ask for; it proves itself in `start`."""
+    if settings.isolation not in ("auto", "namespaces"):
+        raise PlatformFault(
+            f"isolation {settings.isolation!r} is not there: this version has `namespaces` only"
+        )
     as_root = os.geteuid() == 0
     return NamespaceBackend(
         code_root=code_root,

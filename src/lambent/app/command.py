@@ -2,172 +2,21 @@
 
 from __future__ import annotations
 
-import argparse
-import asyncio
-import contextlib
-import errno
-import gc
-import json
-import logging
-import os
-import resource
-import signal
-import sys
-from collections.abc import Callable, Coroutine
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any
-
-import uvloop
-
-from lambent import __version__
-from lambent.app.backend import describe_report, environments_max, probe
-from lambent.app.server import Server
 from lambent.cli import main as client
-from lambent.domain.errors import PlatformFault
-from lambent.runtime.interpreters import find_interpreters, how_to_get
-from lambent.settings import Settings, load_settings
-from lambent.tasks import Tasks
-
-BLOCKING_THREADS = 4
-
-
-def raise_descriptor_limit() -> None:
-    """Each environment takes a handful of descriptors: allow as many as the host does."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with contextlib.suppress(ValueError, OSError):
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-
-
-async def serve(settings: Settings, announce: Callable[[Server], None]) -> int:
-    """Run a server until SIGTERM or SIGINT; a second signal ends it without waiting."""
-    loop = asyncio.get_running_loop()
-    stopping = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopping.set)
-    with ThreadPoolExecutor(BLOCKING_THREADS, "lambent-blocking") as blocking:
-        async with asyncio.TaskGroup() as group:
-            tasks = Tasks(group)
-            server = Server(settings, tasks, blocking)
-            loops: list[asyncio.Task[None]] = []
-            try:
-                await server.start()
-                loops = [
-                    tasks.spawn(server.http.sweep(), name="sweep connections"),
-                    tasks.spawn(server.logs.run(), name="flush logs"),
-                    tasks.spawn(server.expire_idle(), name="expire idle environments"),
-                    tasks.spawn(server.flush_usage(), name="flush usage"),
-                ]
-                gc.collect()
-                gc.freeze()
-                announce(server)
-                await stopping.wait()
-                stopping.clear()
-                await first_of(server.stop(), stopping.wait())
-            finally:
-                for task in loops:
-                    task.cancel()
-                await server.close()
-    return 0
-
-
-async def first_of(*works: Coroutine[Any, Any, object]) -> None:
-    """Return when the first of `works` has ended; the others are cancelled."""
-    async with asyncio.TaskGroup() as group:
-        running = [group.create_task(work) for work in works]
-        await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
-        for task in running:
-            task.cancel()
-
-
-def announce(server: Server) -> None:
-    """Say where, which isolation is active, and which runtimes were found."""
-    report = server.backend.report()
-    missing = [item.name for item in report.items if not item.enforced]
-    rows = [
-        ("endpoint", f"http://{server.settings.host}:{server.port}"),
-        ("data", str(server.settings.data_dir)),
-        ("isolation", f"{report.backend}, {'root' if report.as_root else 'not root'}"),
-        ("runtimes", ", ".join(server.interpreters) or "none found: see `lambent doctor`"),
-    ]
-    if missing:
-        rows.append(("NOT enforced", ", ".join(missing) + " (see `lambent doctor`)"))
-    lines = [f"  {name:<13}{value}" for name, value in rows]
-    print(f"Lambent {__version__} is ready.", *lines, sep="\n", flush=True)
-
-
-def start(arguments: argparse.Namespace) -> int:
-    """`lambent start`."""
-    overrides = {name: getattr(arguments, name, None) for name in Settings.__annotations__}
-    try:
-        settings = load_settings(os.environ, overrides)
-    except ValueError as error:
-        print(f"lambent: {error}", file=sys.stderr)
-        return 2
-    logging.basicConfig(format="%(levelname)s %(message)s", level=logging.INFO)
-    raise_descriptor_limit()
-    try:
-        return uvloop.run(serve(settings, announce))
-    except BaseExceptionGroup as group:
-        return report_failure(group, settings)
-
-
-def report_failure(group: BaseExceptionGroup, settings: Settings) -> int:
-    """One line for what a person can mend; anything else is a fault and keeps its trace."""
-    causes = group.exceptions
-    if len(causes) != 1 or not isinstance(causes[0], (OSError, PlatformFault)):
-        raise group
-    cause = causes[0]
-    message = str(cause)
-    if isinstance(cause, OSError) and cause.errno == errno.EADDRINUSE:
-        message = (
-            f"port {settings.port} on {settings.host} is in use: "
-            "stop what listens there or choose another with --port"
-        )
-    print(f"lambent: {message}", file=sys.stderr)
-    return 1
-
-
-def doctor(arguments: argparse.Namespace) -> int:
-    """`lambent doctor`: what this host can enforce, what not and how to get it."""
-    settings = load_settings(os.environ, {})
-    report = asyncio.run(probe(settings))
-    interpreters = find_interpreters(settings.pythons, os.environ)
-    ceiling = environments_max(settings)
-    if getattr(arguments, "json", False):
-        value = {
-            "isolation": describe_report(report),
-            "runtimes": {
-                name: {"version": one.version, "path": str(one.executable)}
-                for name, one in interpreters.items()
-            },
-            "environments_max": ceiling,
-        }
-        print(json.dumps(value, indent=2))
-        return 0
-    print(f"Isolation: {report.backend}, {'as root' if report.as_root else 'as an ordinary user'}")
-    for item in report.items:
-        print(f"  {'yes' if item.enforced else 'NO ':<4}{item.name:<14}{item.how}")
-        if item.hint:
-            print(f"      {'':<14}→ {item.hint}")
-    print("Runtimes:")
-    for number in range(8, 15):
-        runtime = f"python3.{number}"
-        found = interpreters.get(runtime)
-        text = (
-            f"{found.version} {found.executable}" if found else f"not found. {how_to_get(runtime)}"
-        )
-        print(f"  {runtime:<12}{text}")
-    print(f"At most {ceiling} environments at once (from this host's memory).")
-    return 0
 
 
 def main(argv: list[str] | None = None) -> int:
-    """The command `lambent`."""
+    """Parse and perform one command; the exit code."""
     arguments = client.build_parser().parse_args(argv)
+    # Each imports what it needs alone: a client command must not wait for the server's modules.
     match arguments.command:
         case "start":
+            from lambent.app.serving import start
+
             return start(arguments)
         case "doctor":
+            from lambent.app.doctor import doctor
+
             return doctor(arguments)
         case _:
             return client.run(arguments)

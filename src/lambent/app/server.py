@@ -180,6 +180,7 @@ class Server:
         while True:
             await asyncio.sleep(SWEEP_S)
             self.placement.expire_idle()
+            await self.registry.sweep()
 
     async def flush_usage(self) -> None:
         while True:

@@ -93,7 +93,7 @@ def _add_host_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--isolation",
-        choices=("auto", "namespaces", "process"),
+        choices=("auto", "namespaces"),
         help="auto takes the strongest that the host can give",
     )
     parser.add_argument(

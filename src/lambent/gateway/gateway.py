@@ -42,6 +42,7 @@ REFUSALS = {
     Refusal.TOO_SLOW: (408, b'{"message":"The request did not arrive in time."}'),
 }
 SMALL_BODY_BYTES_MAX = limits.SYNC_REQUEST_BYTES_MAX + 64 * 1024
+PARSE_INLINE_BYTES_MAX = 256 * 1024
 CODE_PATHS = ("/functions", "/code", "/versions")
 
 
@@ -111,7 +112,12 @@ class Gateway:
             handler = self._operations.get(service.name, {}).get(operation.name)
             if handler is None:
                 raise not_supported(f"the operation {service.name}:{operation.name}")
-            parameters = parse_request(service, operation, wire_request)
+            if len(request.body) > PARSE_INLINE_BYTES_MAX:  # a large package would stall the loop
+                parameters = await asyncio.to_thread(
+                    parse_request, service, operation, wire_request
+                )
+            else:
+                parameters = parse_request(service, operation, wire_request)
             context = RequestContext(
                 account=self._account, request_id=request_id, endpoint=self._endpoint(request)
             )

@@ -57,10 +57,11 @@ class InvokeRoute:
         def resolve(name: str, query: str) -> FunctionRef:
             qualifier = None
             if query:
-                qualifier = dict(parse_qsl(query, max_num_fields=50)).get("Qualifier")
+                qualifier = dict(parse_qsl(query)).get("Qualifier")
             return parse_function_ref(unquote(name), account, qualifier=qualifier)
 
         self._resolve = resolve
+        self._resolve_rare = resolve.__wrapped__  # long ones must not fill memory
 
     def handle(self, exchange: Exchange) -> None:
         request = exchange.request
@@ -77,8 +78,9 @@ class InvokeRoute:
         if not path.startswith(_PREFIX):
             _check_by_model(request)
         try:
-            ref = self._resolve(path[len(_PREFIX) : -len(_SUFFIX)], request.query)
-        except (LambdaError, ValueError):
+            resolve = self._resolve if len(path) + len(request.query) < 512 else self._resolve_rare
+            ref = resolve(path[len(_PREFIX) : -len(_SUFFIX)], request.query)
+        except LambdaError:
             _check_by_model(request)
             raise
         if not _RARE_HEADERS.isdisjoint(headers) and self._answer_rare(request, ref):

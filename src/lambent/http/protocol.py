@@ -11,6 +11,7 @@ that the answer is not lost to a TCP reset), and the connection is closed.
 from __future__ import annotations
 
 import asyncio
+import os
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol, cast
@@ -21,6 +22,7 @@ from lambent.http.message import STATUS_LINES, Refusal, Request
 
 PIPELINE_MAX = 16
 LINGER_BYTES_MAX = 64 * 1024 * 1024
+DIRECT_WRITE_BYTES_MAX = 64 * 1024
 WRITE_HIGH_WATER = 1024 * 1024
 SMALL_BODY_BYTES = 9_999
 SMALL_BODY_DIGITS = len(str(SMALL_BODY_BYTES))
@@ -152,8 +154,11 @@ class HttpConnection(asyncio.Protocol):
         "_body",
         "_body_bytes",
         "_body_limit",
+        "_chunk_bytes",
+        "_descriptor",
         "_drain_waiter",
-        "_header_bytes",
+        "_fed_bytes",
+        "_first_chunk_bytes",
         "_headers",
         "_in_body",
         "_in_head",
@@ -191,6 +196,7 @@ class HttpConnection(asyncio.Protocol):
         self._serving: Exchange | None = None
         self._refused = False
         self._linger_bytes = 0
+        self._chunk_bytes = 0
         self._drain_waiter: asyncio.Future[None] | None = None
         self._reset_request()
 
@@ -198,7 +204,7 @@ class HttpConnection(asyncio.Protocol):
         self._request = Request()
         self._headers = self._request.raw_headers
         self._url = b""
-        self._header_bytes = 0
+        self._fed_bytes = self._first_chunk_bytes = self._chunk_bytes
         self._body: list[bytes] | None = None
         self._body_bytes = 0
         self._body_limit = SMALL_BODY_BYTES
@@ -210,6 +216,7 @@ class HttpConnection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # uvloop's transports are none of asyncio's classes, only like them.
         self._transport = transport = cast(asyncio.Transport, transport)
+        self._descriptor = transport.get_extra_info("socket").fileno()
         self._parser = httptools.HttpRequestParser(self)
         if len(self._registry) >= self._limits.connections:
             self.closing = True
@@ -225,6 +232,8 @@ class HttpConnection(asyncio.Protocol):
                 self.abort()
             return
         in_head_before = self._in_head
+        self._chunk_bytes = len(data)
+        self._fed_bytes += self._chunk_bytes
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
@@ -232,11 +241,10 @@ class HttpConnection(asyncio.Protocol):
         except httptools.HttpParserError:
             if not self._refused:
                 self._refuse(Refusal.MALFORMED)
-        if in_head_before and self._in_head:
-            # The parser keeps an unfinished header to itself: count what it was fed.
-            self._header_bytes += len(data)
-            if self._header_bytes > self._limits.header_bytes and not self._refused:
-                self._refuse(Refusal.HEADERS_TOO_LARGE)
+        # The parser keeps an unfinished header to itself: go by what it was fed.
+        most = self._limits.header_bytes + self._first_chunk_bytes
+        if in_head_before and self._in_head and not self._refused and self._fed_bytes > most:
+            self._refuse(Refusal.HEADERS_TOO_LARGE)
 
     def eof_received(self) -> bool:
         # A client may close its sending side and still wait for answers; after them we close.
@@ -249,6 +257,7 @@ class HttpConnection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self.closing = True
         self._registry.discard(self)
+        del self._parser  # it holds our methods: a cycle that would wait for the collector
         self._wake_drain()
         serving, self._serving = self._serving, None
         self._pending.clear()
@@ -275,13 +284,12 @@ class HttpConnection(asyncio.Protocol):
         if key in headers:
             value = headers[key] + b"," + value
         headers[key] = value
-        self._header_bytes += len(name) + len(value)
 
     def on_headers_complete(self) -> None:
         if self._refused:
             return
         self._in_head, self._in_body = False, True
-        if self._header_bytes + len(self._url) > self._limits.header_bytes:
+        if self._fed_bytes > self._limits.header_bytes and self._head_is_too_large():
             self._refuse(Refusal.HEADERS_TOO_LARGE)
             return
         request = self._request
@@ -335,8 +343,20 @@ class HttpConnection(asyncio.Protocol):
 
     def send(self, data: bytes) -> None:
         transport = self._transport
-        if transport is not None and not transport.is_closing():
-            transport.write(data)
+        if transport is None or transport.is_closing():
+            return
+        if len(data) <= DIRECT_WRITE_BYTES_MAX and not transport.get_write_buffer_size():
+            # The loop would write at the end of its turn; writing now costs less and is earlier.
+            try:
+                sent = os.write(self._descriptor, data)
+            except BlockingIOError:
+                sent = 0
+            except OSError:
+                return  # the transport is about to learn of it, and to tell
+            if sent == len(data):
+                return
+            data = data[sent:]
+        transport.write(data)
 
     async def drained(self) -> None:
         waiter = self._drain_waiter
@@ -402,6 +422,11 @@ class HttpConnection(asyncio.Protocol):
     def _serve_next(self) -> None:
         if self._serving is None and self._pending:
             self._serve(self._pending.popleft())
+
+    def _head_is_too_large(self) -> bool:
+        """Exactly; asked only where so much has come that it may be."""
+        size = sum(len(name) + len(value) for name, value in self._headers.items())
+        return size + len(self._url) > self._limits.header_bytes
 
     def _refuse(self, refusal: Refusal) -> None:
         self._refused = True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Protocol
@@ -70,8 +71,7 @@ class Publisher:
         if interpreter is None:
             return Status(
                 value=State.FAILED,
-                reason=f"No interpreter for {version.runtime} was found on this host. "
-                + self._how_to_get(version.runtime),
+                reason=f"{self._how_to_get(version.runtime)}.",
                 reason_code="InvalidRuntime",
             )
         for folder in (self._folders.task_dir(version), self._folders.opt_dir(version)):
@@ -82,7 +82,7 @@ class Publisher:
 
     async def _compile(self, interpreter: Interpreter, folder: Path) -> None:
         try:
-            key = (folder.stat().st_ino, interpreter.runtime)
+            key = (os.stat(folder).st_ino, interpreter.runtime)
             if key in self._compiled:
                 return
             await self._backend.compile(interpreter, folder)

@@ -62,7 +62,7 @@ def how_to_get(runtime: str) -> str:
     """What an operator does to have a runtime whose interpreter was not found."""
     number = runtime.removeprefix("python")
     return (
-        f"no Python {number} was found on this host: install it with `uv python install {number}`, "
+        f"No Python {number} was found on this host: install it with `uv python install {number}`, "
         f"`pyenv install {number}` or `apt install {runtime}`, or name one with "
         f"LAMBENT_PYTHONS={runtime}=/path/to/{runtime}, and start Lambent again"
     )

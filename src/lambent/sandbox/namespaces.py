@@ -16,10 +16,11 @@ import socket
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from lambent.domain.errors import PlatformFault
 from lambent.domain.interpreter import Interpreter
 
 from .cgroups import CgroupBackend, CgroupsUnavailable
-from .interface import IsolationItem, IsolationReport
+from .interface import IsolationReport
 from .namespace_report import HostFacts, describe_isolation
 from .namespace_sandbox import COMPILE_SECONDS_MAX, NamespaceSandbox
 from .network import Network
@@ -37,7 +38,7 @@ _COMPILE_TMP_MIB = 512
 _PYTHON_PATHS = ("/var/task", "/opt/python/lib/{python}/site-packages", "/opt/python")
 
 
-class NamespacesUnavailable(Exception):
+class NamespacesUnavailable(PlatformFault):
     """This host gives no namespaces; the text says why and what would help."""
 
 

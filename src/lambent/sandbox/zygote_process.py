@@ -85,8 +85,9 @@ class ZygoteProcess:
         self._stderr_fd, stderr = os.pipe()
         os.set_blocking(self._stderr_fd, False)
         try:
-            # Blocks until the exec, 1–2 ms; its own session keeps the terminal's Ctrl-C from it.
-            self._process = subprocess.Popen(
+            # Blocks until the exec, 1–2 ms (asyncio's own does too, and reaps in a race with our
+            # pidfd); a session of its own keeps the terminal's Ctrl-C from it.
+            self._process = subprocess.Popen(  # noqa: ASYNC220
                 launcher_command(str(theirs.fileno())),
                 stdin=subprocess.DEVNULL,
                 stdout=stderr,
@@ -252,7 +253,8 @@ class ZygoteProcess:
                 os.close(descriptor)
         self._unsent.clear()
         failure = ZygoteFailed(self._describe(f"ended with {code}"))
-        for answer in (self._ready, *self._spawning.values()):
+        answers: list[asyncio.Future[Any]] = [self._ready, *self._spawning.values()]
+        for answer in answers:
             if not answer.done():
                 answer.set_exception(failure)
                 answer.exception()  # heard, even where nobody waits any more

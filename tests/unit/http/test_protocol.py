@@ -25,6 +25,15 @@ class Wire(asyncio.Transport):
         self.closed = False
         self.reading = True
 
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        return self
+
+    def fileno(self) -> int:
+        return -1
+
+    def get_write_buffer_size(self) -> int:
+        return 1  # as if something waited: all goes through `write`
+
     def write(self, data: Any) -> None:
         assert not self.closed, "written after the close"
         self.sent += bytes(data)

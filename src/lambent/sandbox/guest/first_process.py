@@ -2,14 +2,17 @@
 
 Born by the zygote inside its namespaces and still privileged in them, it mounts what is its own,
 opens the listening sockets, configures its network as the first message on its channel says, warms
-up and waits. The *bind message* says what it is to be; with it the last mounts are made, every other
-descriptor is closed and the jail shut. Then the guest program runs.
+up and waits. The *bind message* says what it is to be; with it the last mounts are made, every
+other descriptor is closed and the jail shut. Then the guest program runs.
 
 Both messages: u32 length of the JSON that follows, u32 length of the program after it, both
 little-endian.
 """
 
-import _signal  # the public module turns numbers into enums, 0.1 ms in a fresh child
+from __future__ import annotations
+
+# The public module turns numbers into enums, 0.1 ms in a fresh child.
+import _signal  # type: ignore[import-not-found]  # typeshed leaves it out
 import array
 import fcntl
 import json
@@ -19,6 +22,7 @@ import socket
 import struct
 import sys
 import traceback
+from typing import Any, NoReturn
 
 from . import compiler, interface_up, jail, syscalls
 
@@ -31,13 +35,21 @@ _SIOCSIFFLAGS = 0x8914
 _LOOPBACK_UP = struct.pack("16sh22x", b"lo", 0x1 | 0x40)
 
 
-def run(blueprint, sandbox_id, channel_fd, output_fd, cgroup_fds, with_network):
-    """Never returns."""
+def run(
+    blueprint: jail.Blueprint,
+    sandbox_id: str,
+    *,
+    channel_fd: int,
+    output_fd: int,
+    cgroup_fds: list[int],
+    with_network: bool,
+) -> NoReturn:
+    """In the new process. `cgroup_fds` are `tasks` files; `with_network`: a message about it comes."""
     code = EXIT_JAIL_FAILED
     try:
-        program = _become_sandbox(
-            blueprint, sandbox_id, channel_fd, output_fd, cgroup_fds, with_network
-        )
+        for cgroup_fd in cgroup_fds:
+            os.write(cgroup_fd, b"0")  # by our own hand it costs no grace period of the kernel's
+        program = _become_sandbox(blueprint, sandbox_id, channel_fd, output_fd, with_network)
     except BaseException as error:
         _report_failure(blueprint.control, sandbox_id, error)
         os._exit(code)
@@ -49,21 +61,22 @@ def run(blueprint, sandbox_id, channel_fd, output_fd, cgroup_fds, with_network):
         os._exit(code)
 
 
-def _report_failure(control, sandbox_id, error):
+def _report_failure(control: socket.socket, sandbox_id: str, error: BaseException) -> None:
+    """To the server; once the control socket is closed, as the sandbox's output."""
     text = "".join(traceback.format_exception_only(type(error), error)).strip()
     where = traceback.extract_tb(error.__traceback__)
     message = "{} (in {})".format(text, where[-1].name if where else "?")
     try:
         control.send(json.dumps({"failed": sandbox_id, "error": message[:2000]}).encode())
     except OSError:
-        pass  # the server is gone, and we with it
+        os.write(2, message.encode() + b"\n")
 
 
-def _become_sandbox(blueprint, sandbox_id, channel_fd, output_fd, cgroup_fds, with_network):
+def _become_sandbox(
+    blueprint: jail.Blueprint, sandbox_id: str, channel_fd: int, output_fd: int, with_network: bool
+) -> bytes | None:
     """All up to the closed jail; returns the guest program's bytes, None when there is nothing."""
     syscalls.prctl(syscalls.PR_SET_PDEATHSIG, _signal.SIGKILL, "parent-death signal")
-    for cgroup_fd in cgroup_fds:
-        os.write(cgroup_fd, b"0")  # by our own hand it costs no grace period of the kernel's
     _signal.set_wakeup_fd(-1)
     _signal.signal(_signal.SIGCHLD, _signal.SIG_DFL)
     has_proc = jail.mount_proc(blueprint.in_user_namespace)
@@ -90,9 +103,9 @@ def _become_sandbox(blueprint, sandbox_id, channel_fd, output_fd, cgroup_fds, wi
     return program
 
 
-def _listen(ports):
+def _listen(ports: tuple[int, ...]) -> list[socket.socket]:
     """Bring the loopback interface up and listen there; the server accepts."""
-    listeners = []
+    listeners: list[socket.socket] = []
     control = socket.socket(socket.AF_INET, socket.SOCK_STREAM, 0)
     fcntl.ioctl(control, _SIOCSIFFLAGS, _LOOPBACK_UP)
     for port in ports:
@@ -103,7 +116,7 @@ def _listen(ports):
     return listeners
 
 
-def _warm_up():
+def _warm_up() -> None:
     """Touch what every program touches, so that its pages are our own before they are needed."""
     json.loads(json.dumps({"warm": [1, 2.5, None, "up"]}))
     try:
@@ -112,7 +125,7 @@ def _warm_up():
         pass
 
 
-def _announce(control, sandbox_id, listeners):
+def _announce(control: socket.socket, sandbox_id: str, listeners: list[socket.socket]) -> None:
     message = json.dumps({"warmed": sandbox_id}).encode()
     descriptors = array.array("i", [listener.fileno() for listener in listeners])
     rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, descriptors)] if listeners else []
@@ -121,7 +134,7 @@ def _announce(control, sandbox_id, listeners):
         listener.detach()  # closed with all others; a finaliser would warn, for 0.1 ms
 
 
-def _receive(channel):
+def _receive(channel: socket.socket) -> tuple[dict[str, Any], bytes] | None:
     """(settings, program), or None when the server let go of a parked sandbox."""
     header = channel.recv(_BIND_HEADER.size, socket.MSG_WAITALL)
     if len(header) < _BIND_HEADER.size:
@@ -134,7 +147,7 @@ def _receive(channel):
     return json.loads(body[:settings_length]), body[settings_length:]
 
 
-def _configure_network(channel):
+def _configure_network(channel: socket.socket) -> bool:
     """By the first message, which says what interface there is; False: there came none."""
     message = _receive(channel)
     if message is None:
@@ -147,7 +160,9 @@ def _configure_network(channel):
     return True
 
 
-def _take_descriptors(channel, output_fd, uid, in_user_namespace):
+def _take_descriptors(
+    channel: socket.socket, output_fd: int, uid: int, in_user_namespace: bool
+) -> None:
     """0 is /dev/null (from the zygote), 1 and 2 the output, 3 the channel, and no others."""
     if not in_user_namespace:
         os.fchown(output_fd, uid, uid)  # so that opening /dev/stdout works
@@ -159,7 +174,7 @@ def _take_descriptors(channel, output_fd, uid, in_user_namespace):
     syscalls.close_from(_CHANNEL_FD + 1)
 
 
-def _run_program(module, program):
+def _run_program(module: Any, program: bytes) -> int:
     """The guest program's exit code."""
     channel = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, fileno=_CHANNEL_FD)
     try:

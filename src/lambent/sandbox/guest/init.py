@@ -3,6 +3,7 @@
 import sys
 
 if __name__ == "__main__":
-    from guest.zygote import main
+    # There is such a package only inside the root, see lambent.sandbox.root_plan.
+    from guest.zygote import main  # type: ignore[import-not-found]
 
     main(sys.argv[1:])

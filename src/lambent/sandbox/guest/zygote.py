@@ -156,9 +156,13 @@ class Zygote:
             self._send({"refused": sandbox_id, "error": str(error)})
         else:
             if pid == 0:
-                with_network = request["network"]
                 first_process.run(
-                    self._blueprint, sandbox_id, channel, output, cgroup, with_network
+                    self._blueprint,
+                    sandbox_id,
+                    channel_fd=channel,
+                    output_fd=output,
+                    cgroup_fds=cgroup,
+                    with_network=request["network"],
                 )
             self._pids[sandbox_id] = pid
             self._ids[pid] = sandbox_id

@@ -1,0 +1,46 @@
+"""`lambent doctor`: what this host can enforce, what not and how to get it."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+
+from lambent.app.backend import describe_report, environments_max, probe
+from lambent.cli.serving import settings_overrides
+from lambent.runtime.interpreters import RUNTIMES, find_interpreters, how_to_get
+from lambent.settings import load_settings
+
+
+def doctor(arguments: argparse.Namespace) -> int:
+    """`lambent doctor`: what this host can enforce, what not and how to get it."""
+    settings = load_settings(os.environ, settings_overrides(arguments))
+    report = asyncio.run(probe(settings))
+    interpreters = find_interpreters(settings.pythons, os.environ)
+    ceiling = environments_max(settings)
+    if getattr(arguments, "json", False):
+        value = {
+            "isolation": describe_report(report),
+            "runtimes": {
+                name: {"version": one.version, "path": str(one.executable)}
+                for name, one in interpreters.items()
+            },
+            "environments_max": ceiling,
+        }
+        print(json.dumps(value, indent=2))
+        return 0
+    print(f"Isolation: {report.backend}, {'as root' if report.as_root else 'as an ordinary user'}")
+    for item in report.items:
+        print(f"  {'yes' if item.enforced else 'NO ':<4}{item.name:<14}{item.how}")
+        if item.hint:
+            print(f"      {'':<14}→ {item.hint}")
+    print("Runtimes:")
+    for runtime in RUNTIMES:
+        found = interpreters.get(runtime)
+        text = (
+            f"{found.version} {found.executable}" if found else f"not found. {how_to_get(runtime)}"
+        )
+        print(f"  {runtime:<12}{text}")
+    print(f"At most {ceiling} environments at once (from this host's memory).")
+    return 0

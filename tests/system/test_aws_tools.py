@@ -1,0 +1,337 @@
+"""AWS's own tools, unmodified: the command line, version 1, and boto3.
+
+Source: the issue of step 1, "Must be shown" 2. Only the endpoint and credentials are set, in the
+environment, as their manuals say.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from tests.conftest import ROLE, RUNTIME, RunningServer, make_zip, running
+
+ECHO = "def handler(event, context):\n    print('word', event.get('word'))\n    return event\n"
+TRUST = json.dumps(
+    {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Principal": {"Service": "lambda.amazonaws.com"},
+                "Action": "sts:AssumeRole",
+            }
+        ],
+    }
+)
+Aws = Callable[..., Any]
+
+
+def environment(server: RunningServer, home: Path) -> dict[str, str]:
+    return {
+        "PATH": os.environ["PATH"],
+        "HOME": str(home),
+        "AWS_ENDPOINT_URL": server.endpoint,
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_PAGER": "",
+        "LANG": "C.UTF-8",
+    }
+
+
+@pytest.fixture
+def aws(server: RunningServer, tmp_path: Path) -> Aws:
+    """`aws <arguments>` in an empty home; its JSON, or None where it prints nothing."""
+    home = tmp_path / "home"
+    home.mkdir()
+    program = Path(sys.executable).parent / "aws"
+
+    def run(*arguments: str, code: int = 0) -> Any:
+        done = subprocess.run(
+            [str(program), *arguments],
+            env=environment(server, home),
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert done.returncode == code, f"{arguments}: {done.stdout}\n{done.stderr}"
+        if code:
+            return done.stderr
+        return json.loads(done.stdout) if done.stdout.strip() else None
+
+    return run
+
+
+def test_the_aws_cli_takes_a_function_through_its_life(aws: Aws, tmp_path: Path) -> None:
+    (tmp_path / "one.zip").write_bytes(make_zip({"app.py": ECHO}))
+    (tmp_path / "two.zip").write_bytes(make_zip({"app.py": ECHO + "# two\n"}))
+    name = ("--function-name", "cli-life")
+
+    role = aws(
+        "iam", "create-role", "--role-name", "cli-life", "--assume-role-policy-document", TRUST
+    )
+    arn = role["Role"]["Arn"]
+    assert arn == "arn:aws:iam::000000000000:role/cli-life"
+    managed = "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"
+    attach = ("attach-role-policy", "--role-name", "cli-life", "--policy-arn", managed)
+    assert aws("iam", *attach) is None
+
+    code = ("--zip-file", "fileb://one.zip")
+    made = aws(
+        *("lambda", "create-function", *name, "--runtime", RUNTIME, "--role", arn),
+        *("--handler", "app.handler", *code, "--tags", "team=blue", "--timeout", "10"),
+    )
+    assert made["State"] == "Pending"
+    assert made["Timeout"] == 10
+    assert aws("lambda", "wait", "function-active", *name) is None
+    assert aws("lambda", "wait", "function-active-v2", *name) is None
+    assert aws("lambda", "wait", "function-exists", *name) is None
+
+    payload = ("--payload", '{"word": "first"}')
+    answer = aws("lambda", "invoke", *name, *payload, "--log-type", "Tail", "out.json")
+    assert answer["StatusCode"] == 200
+    assert answer["ExecutedVersion"] == "$LATEST"
+    assert json.loads((tmp_path / "out.json").read_text()) == {"word": "first"}
+    assert_tail(base64.b64decode(answer["LogResult"]).decode(), "word first")
+
+    updated = aws("lambda", "update-function-code", *name, "--zip-file", "fileb://two.zip")
+    assert updated["LastUpdateStatus"] == "InProgress"
+    assert aws("lambda", "wait", "function-updated", *name) is None
+    assert aws("lambda", "wait", "function-updated-v2", *name) is None
+    aws("lambda", "invoke", *name, "--payload", '{"word": "second"}', "out.json")
+    found = aws("lambda", "get-function", *name)
+    assert found["Configuration"]["LastUpdateStatus"] == "Successful"
+    assert found["Tags"] == {"team": "blue"}
+    assert found["Configuration"]["CodeSha256"] == sha256((tmp_path / "two.zip").read_bytes())
+
+    group = ("--log-group-name", "/aws/lambda/cli-life")
+    events = aws("logs", "filter-log-events", *group, "--filter-pattern", "word")["events"]
+    assert [event["message"] for event in events] == ["word first\n", "word second\n"]
+    streams = aws("logs", "describe-log-streams", *group, "--order-by", "LastEventTime")
+    assert len(streams["logStreams"]) == 2  # the new code runs in a new environment
+    stream = streams["logStreams"][0]["logStreamName"]
+    assert re.fullmatch(r"\d{4}/\d\d/\d\d/\[\$LATEST\][0-9a-f]{32}", stream)
+    got = aws("logs", "get-log-events", *group, "--log-stream-name", stream, "--start-from-head")
+    messages = "".join(event["message"] for event in got["events"])
+    assert re.search(r"START RequestId: .*\nword \w+\nEND RequestId: .*\nREPORT RequestId: ", messages)
+
+    assert aws("lambda", "delete-function", *name) == {"StatusCode": 204}
+    assert "ResourceNotFoundException" in aws("lambda", "get-function", *name, code=255)
+    detach = ("detach-role-policy", "--role-name", "cli-life", "--policy-arn", managed)
+    assert aws("iam", *detach) is None
+    assert aws("iam", "delete-role", "--role-name", "cli-life") is None
+
+
+def assert_tail(tail: str, line: str) -> None:
+    assert re.search(rf"START RequestId: .*\n{line}\nEND RequestId: .*\nREPORT RequestId: ", tail)
+
+
+def sha256(content: bytes) -> str:
+    return base64.b64encode(hashlib.sha256(content).digest()).decode()
+
+
+def test_the_aws_cli_knows_who_it_is_and_what_the_account_has(aws: Aws) -> None:
+    identity = aws("sts", "get-caller-identity")
+    assert identity["Account"] == "000000000000"
+    assert re.fullmatch(r"arn:aws:(iam|sts)::000000000000:\S+", identity["Arn"])
+    settings = aws("lambda", "get-account-settings")
+    assert settings["AccountLimit"]["ConcurrentExecutions"] == 1000
+
+
+def test_the_aws_cli_handles_layers_tags_and_configuration(aws: Aws, tmp_path: Path) -> None:
+    (tmp_path / "layer.zip").write_bytes(make_zip({"python/shared.py": "VALUE = 'layered'\n"}))
+    source = "import os, shared\ndef handler(event, context):\n    return [shared.VALUE, os.environ['WORD']]\n"
+    (tmp_path / "code.zip").write_bytes(make_zip({"app.py": source}))
+    layer = aws(
+        *("lambda", "publish-layer-version", "--layer-name", "cli-layer"),
+        *("--zip-file", "fileb://layer.zip", "--compatible-runtimes", RUNTIME),
+    )
+    assert layer["Version"] == 1
+    name = ("--function-name", "cli-layered")
+    aws(
+        *("lambda", "create-function", *name, "--runtime", RUNTIME, "--role", ROLE),
+        *("--handler", "app.handler", "--zip-file", "fileb://code.zip"),
+        *("--layers", layer["LayerVersionArn"], "--environment", "Variables={WORD=one}"),
+    )
+    aws("lambda", "wait", "function-active-v2", *name)
+    aws("lambda", "invoke", *name, "out.json")
+    assert json.loads((tmp_path / "out.json").read_text()) == ["layered", "one"]
+    aws(
+        *("lambda", "update-function-configuration", *name),
+        *("--environment", "Variables={WORD=two}", "--memory-size", "256"),
+    )
+    aws("lambda", "wait", "function-updated-v2", *name)
+    aws("lambda", "invoke", *name, "out.json")
+    assert json.loads((tmp_path / "out.json").read_text()) == ["layered", "two"]
+    found = aws("lambda", "get-function-configuration", *name)
+    assert found["MemorySize"] == 256
+    arn = found["FunctionArn"]
+    aws("lambda", "tag-resource", "--resource", arn, "--tags", "a=1,b=2")
+    aws("lambda", "untag-resource", "--resource", arn, "--tag-keys", "a")
+    assert aws("lambda", "list-tags", "--resource", arn)["Tags"] == {"b": "2"}
+    versions = aws("lambda", "list-layer-versions", "--layer-name", "cli-layer")
+    assert [one["Version"] for one in versions["LayerVersions"]] == [1]
+    number = ("--layer-name", "cli-layer", "--version-number", "1")
+    assert aws("lambda", "delete-layer-version", *number) is None
+    aws("lambda", "invoke", *name, "out.json")
+    assert json.loads((tmp_path / "out.json").read_text()) == ["layered", "two"]
+
+
+def test_logs_can_be_followed_while_the_function_runs(server: RunningServer) -> None:
+    """Version 1 of the CLI has no `logs tail`; this is its loop: filter from the last event on."""
+    source = """
+import time
+def handler(event, context):
+    for number in range(5):
+        print("line", number)
+        time.sleep(0.3)
+"""
+    client = server.create("followed", source, Timeout=10)
+    logs = server.client("logs")
+    began = time.monotonic()
+    raw = client._make_api_call  # a call in another thread, through the same client
+    seen: dict[str, tuple[str, float]] = {}
+    with ThreadPoolExecutor(1) as pool:
+        running_call = pool.submit(raw, "Invoke", {"FunctionName": "followed"})
+        start = 0
+        while time.monotonic() - began < 20 and not any("REPORT" in t for t, _ in seen.values()):
+            try:
+                page = logs.filter_log_events(logGroupName="/aws/lambda/followed", startTime=start)
+            except logs.exceptions.ResourceNotFoundException:
+                continue
+            for event in page["events"]:
+                seen.setdefault(event["eventId"], (event["message"], time.monotonic() - began))
+                start = max(start, event["timestamp"])
+            time.sleep(0.02)
+        running_call.result()
+    lines = [(text, when) for text, when in seen.values() if text.startswith("line")]
+    assert [text for text, _ in lines] == [f"line {number}\n" for number in range(5)]
+    assert lines[4][1] - lines[0][1] > 0.9, "lines are there while it runs, not at its end"
+
+
+def test_boto3s_waiters_wait_for_what_they_say(server: RunningServer) -> None:
+    client = server.create("waits", ECHO)
+    for waiter in ("function_exists", "function_active", "function_active_v2", "function_updated"):
+        client.get_waiter(waiter).wait(FunctionName="waits", WaiterConfig={"Delay": 1})
+    client.update_function_configuration(FunctionName="waits", Timeout=9)
+    client.get_waiter("function_updated_v2").wait(
+        FunctionName="waits", WaiterConfig={"Delay": 1, "MaxAttempts": 3}
+    )
+    assert client.get_function_configuration(FunctionName="waits")["Timeout"] == 9
+
+
+def test_the_codes_location_is_the_very_package_and_no_other_link_is(server: RunningServer) -> None:
+    package = make_zip({"app.py": ECHO, "data.bin": os.urandom(300_000)})
+    client = server.create("located", {"app.py": ECHO})
+    client.update_function_code(FunctionName="located", ZipFile=package)
+    found = client.get_function(FunctionName="located")
+    location = found["Code"]["Location"]
+    with urllib.request.urlopen(location, timeout=10) as answer:
+        assert answer.read() == package
+    assert found["Configuration"]["CodeSha256"] == sha256(package)
+    assert found["Configuration"]["CodeSize"] == len(package)
+    other = "0" if location[-1] != "0" else "1"
+    digest = re.search(r"/code/([0-9a-f]+)", location)
+    assert digest is not None
+    for wrong in (
+        location[:-1] + other,
+        re.sub(r"expires=\d+", "expires=99999999999", location),
+        location.replace(digest[1], "0" * 64),
+        location.partition("?")[0],
+    ):
+        with pytest.raises(urllib.error.HTTPError) as caught:
+            urllib.request.urlopen(wrong, timeout=10)
+        assert caught.value.code == 403
+        caught.value.close()
+
+
+def test_boto3_pages_through_120_functions_and_their_layers(tmp_path: Path) -> None:
+    names = [f"many-{number:03}" for number in range(120)]
+    code = make_zip({"app.py": ECHO})
+    with running(tmp_path / "data", "--parked", "0") as server:
+        client = server.client("lambda")
+        for name in names:
+            client.create_function(
+                FunctionName=name,
+                Runtime=RUNTIME,
+                Handler="app.handler",
+                Role=ROLE,
+                Code={"ZipFile": code},
+            )
+        for size, pages in ((None, 3), (50, 3), (7, 18)):
+            options = {} if size is None else {"PaginationConfig": {"PageSize": size}}
+            found = list(client.get_paginator("list_functions").paginate(**options))
+            assert len(found) == pages
+            assert [one["FunctionName"] for page in found for one in page["Functions"]] == names
+        assert client.get_account_settings()["AccountUsage"]["FunctionCount"] == 120
+
+        for number in range(12):
+            for _ in range(2):
+                content = {"ZipFile": make_zip({"data": str(number)})}
+                client.publish_layer_version(LayerName=f"layer-{number:02}", Content=content)
+        small = {"PaginationConfig": {"PageSize": 5}}
+        layers = [
+            (one["LayerName"], one["LatestMatchingVersion"]["Version"])
+            for page in client.get_paginator("list_layers").paginate(**small)
+            for one in page["Layers"]
+        ]
+        assert layers == [(f"layer-{number:02}", 2) for number in range(12)]
+        versions = [
+            one["Version"]
+            for page in client.get_paginator("list_layer_versions").paginate(
+                LayerName="layer-00", PaginationConfig={"PageSize": 1}
+            )
+            for one in page["LayerVersions"]
+        ]
+        assert versions == [2, 1]
+
+        iam, logs = server.client("iam"), server.client("logs")
+        for number in range(12):
+            iam.create_role(RoleName=f"role-{number:02}", AssumeRolePolicyDocument=TRUST)
+            logs.create_log_group(logGroupName=f"group-{number:02}")
+        roles = [
+            role["RoleName"]
+            for page in iam.get_paginator("list_roles").paginate(**small)
+            for role in page["Roles"]
+        ]
+        assert roles == [f"role-{number:02}" for number in range(12)]
+        groups = [
+            group["logGroupName"]
+            for page in logs.get_paginator("describe_log_groups").paginate(**small)
+            for group in page["logGroups"]
+        ]
+        assert groups == [f"group-{number:02}" for number in range(12)]
+
+
+def test_a_resource_of_boto3_and_a_session_with_a_profileless_home_work(
+    server: RunningServer,
+) -> None:
+    """boto3.Session with explicit credentials, and iam's resource interface."""
+    session = boto3.Session(
+        aws_access_key_id="test", aws_secret_access_key="test", region_name="us-east-1"
+    )
+    role = session.resource("iam", endpoint_url=server.endpoint).create_role(
+        RoleName="by-resource", AssumeRolePolicyDocument=TRUST
+    )
+    role.attach_policy(PolicyArn="arn:aws:iam::aws:policy/ReadOnlyAccess")
+    attached = [policy.arn for policy in role.attached_policies.all()]
+    assert attached == ["arn:aws:iam::aws:policy/ReadOnlyAccess"]
+    role.Policy("inline").put(PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": []}))
+    assert [policy.name for policy in role.policies.all()] == ["inline"]
