@@ -1,4 +1,4 @@
-"""The pages of docs/ that are drawn from the code: `make docs` writes them, a test compares them."""
+"""The pages of docs/ that are drawn from the code: `make docs` writes, a test compares them."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ driver does about it. Whatever has no arrow is illegal: `decide` raises, and not
 - **INIT_IN_INVOKE**: the first init failed and an invocation waits: once more, in a new sandbox,
   under the deadline of that invocation, as AWS does.
 - **READY**: warm and free. **BUSY**: runs one invocation. A handler's error leads back to READY.
-- **STOPPED**: a time-out, an exit, an end of the sandbox or a request to stop lead here. There is no
-  way back: the next invocation is a cold start in another environment.
+- **STOPPED**: a time-out, an exit, an end of the sandbox or a request to stop lead here. There is
+  no way back: the next invocation is a cold start in another environment.
 
 ```mermaid
 {diagram}```

@@ -1,4 +1,4 @@
-"""A guest program for tests: runs the Python source it is bound to, answers its `result` as JSON."""
+"""A guest program for tests: runs the Python source it is given, answers its `result` as JSON."""
 
 import json
 import traceback

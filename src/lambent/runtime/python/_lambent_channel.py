@@ -40,7 +40,8 @@ class Channel:
 
     __slots__ = ("_busy", "_late", "_lock", "_sock", "pending")
 
-    def __init__(self, sock: socket.socket) -> None:
+    def __init__(self, sock: socket.socket, forks: bool = True) -> None:
+        """`forks`: whether to guard against copies of this process; False where none can come."""
         sock.setblocking(True)
         sock.set_inheritable(False)
         self._sock: Optional[socket.socket] = sock
@@ -49,11 +50,12 @@ class Channel:
         self._late: List[bytes] = []
         self.pending = b""
         """Printed text that has not been sent: a line without its end."""
-        os.register_at_fork(
-            before=self._before_fork,
-            after_in_parent=self._after_fork_in_parent,
-            after_in_child=self._after_fork_in_child,
-        )
+        if forks:
+            os.register_at_fork(
+                before=self._before_fork,
+                after_in_parent=self._after_fork_in_parent,
+                after_in_child=self._after_fork_in_child,
+            )
 
     # Sending
 

@@ -44,7 +44,7 @@ def run(
     cgroup_fds: list[int],
     with_network: bool,
 ) -> NoReturn:
-    """In the new process. `cgroup_fds` are `tasks` files; `with_network`: a message about it comes."""
+    """In the new process. `cgroup_fds`: `tasks` files; `with_network`: a message about it comes."""
     code = EXIT_JAIL_FAILED
     try:
         for cgroup_fd in cgroup_fds:
@@ -85,7 +85,7 @@ def _become_sandbox(
     if with_network and not _configure_network(channel):
         return None
     if not select.select([channel], [], [], 0)[0]:
-        _warm_up()
+        _warm_up(blueprint.program)
     _announce(blueprint.control, sandbox_id, listeners)
     bound = _receive(channel)
     if bound is None:
@@ -116,8 +116,11 @@ def _listen(ports: tuple[int, ...]) -> list[socket.socket]:
     return listeners
 
 
-def _warm_up() -> None:
+def _warm_up(program: Any) -> None:
     """Touch what every program touches, so that its pages are our own before they are needed."""
+    rehearse = getattr(program, "rehearse", None)
+    if rehearse is not None:
+        rehearse()
     json.loads(json.dumps({"warm": [1, 2.5, None, "up"]}))
     try:
         raise ValueError

@@ -28,6 +28,7 @@ import select
 import signal
 import socket
 import sys
+import threading
 from typing import Any
 
 from . import first_process, jail, seccomp, syscalls
@@ -64,6 +65,9 @@ def main(arguments: list[str]) -> None:
         "seccomp": code is not None,
         "bounding_set": True,
     }
+    # A fork takes along one thread only; locks that another holds would stay locked for ever.
+    if threading.active_count() != 1:
+        raise RuntimeError("the guest program's preload left a thread running")
     gc.collect()
     gc.freeze()
     Zygote(control, blueprint).serve(ready)

@@ -1,0 +1,5 @@
+"""A handler for the rehearsal of a parked environment; no function ever sees it run."""
+
+
+def handler(event, context):
+    return event
