@@ -71,18 +71,19 @@ def descendants(pid: int) -> set[Process]:
     return found
 
 
+def zygotes(pid: int) -> list[int]:
+    """Children of the server, which are its zygotes."""
+    return [child for child, parent in parents().items() if parent == pid]
+
+
 def environments(pid: int) -> list[int]:
     """Sandboxes of a server, parked ones too: what its zygotes have started."""
+    tree = parents()
     return [
         child
-        for child, parent in parents().items()
-        if parent in zygotes(pid) and start_ticks(child) is not None
+        for child, parent in tree.items()
+        if tree.get(parent) == pid and start_ticks(child) is not None
     ]
-
-
-def zygotes(pid: int) -> list[int]:
-    """Children of the server that have become a zygote."""
-    return [child for child, parent in parents().items() if parent == pid]
 
 
 @dataclass

@@ -128,7 +128,8 @@ def make_value(chance: random.Random, shape: Shape, name: str = "", depth: int =
             }
         case "list":
             return [
-                make_value(chance, shape.member, name, depth + 1) for _ in range(chance.choice((0, 1, 2)))
+                make_value(chance, shape.member, name, depth + 1)
+                for _ in range(chance.choice((0, 1, 2)))
             ]
         case "map":
             return {
@@ -188,7 +189,9 @@ def valid_draft(chance: random.Random) -> tuple[str, Draft]:
     pairs = query.items() if isinstance(query, dict) else []
     path = made["url_path"]
     if pairs:
-        path += "?" + "&".join(f"{quote(str(k))}={quote(str(v), errors='replace')}" for k, v in pairs)
+        path += "?" + "&".join(
+            f"{quote(str(k))}={quote(str(v), errors='replace')}" for k, v in pairs
+        )
     body = made["body"]
     if isinstance(body, dict):
         body = "&".join(
@@ -341,10 +344,16 @@ def odd_invoke(chance: random.Random) -> Case:
     headers = {"host": "localhost"}
     context = base64.b64encode(b'{"custom":{"a":1}}').decode()
     for name, values in (
-        ("x-amz-invocation-type", ("RequestResponse", "DryRun", "Event", "x", "", "requestresponse")),
+        (
+            "x-amz-invocation-type",
+            ("RequestResponse", "DryRun", "Event", "x", "", "requestresponse"),
+        ),
         ("x-amz-log-type", ("None", "Tail", "tail", "", "x" * 500)),
         ("x-amz-client-context", (context, "e30=", "!!", "bnVsbA==", "A" * 3_600, "WzFd", "\xe9")),
-        ("x-amzn-trace-id", ("Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=1", "x" * 3_000, "é")),
+        (
+            "x-amzn-trace-id",
+            ("Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=1", "x" * 3_000, "é"),
+        ),
         ("x-amz-tenant-id", ("t", "", "x" * 300)),
         ("x-amz-durable-execution-name", ("d", "", "!")),
         ("content-type", ("application/json", "text/plain", "")),
@@ -355,8 +364,12 @@ def odd_invoke(chance: random.Random) -> Case:
     path = INVOKE_PATH.format(name if chance.random() < 0.6 else "target")
     if chance.random() < 0.3:
         junk = quote(chance.choice(JUNK_TEXTS), safe="%", errors="replace")
-        path += chance.choice(("?Qualifier=$LATEST", f"?Qualifier={junk}", f"?{junk}", "?Qualifier"))
-    body = chance.choice((b"{}", b"", b"null", b"{", b"\xff", b"1e400", b"[" * 100_000, b'"\\ud800"'))
+        path += chance.choice(
+            ("?Qualifier=$LATEST", f"?Qualifier={junk}", f"?{junk}", "?Qualifier")
+        )
+    body = chance.choice(
+        (b"{}", b"", b"null", b"{", b"\xff", b"1e400", b"[" * 100_000, b'"\\ud800"')
+    )
     method = chance.choice(("POST", "POST", "POST", "POST", "GET", "PUT"))
     return Case("invoke", Draft(method, path, headers, body).encode())
 
@@ -390,7 +403,9 @@ def pipelined(chance: random.Random) -> Case:
 
 def chunked(chance: random.Random) -> Case:
     """A body in chunks, mostly broken."""
-    head = f"POST {INVOKE_PATH.format('target')} HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n"
+    head = (
+        f"POST {INVOKE_PATH.format('target')} HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n"
+    )
     tail = chance.choice(
         (
             b"2\r\n{}\r\n0\r\n\r\n",

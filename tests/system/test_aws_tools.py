@@ -130,7 +130,9 @@ def test_the_aws_cli_takes_a_function_through_its_life(aws: Aws, tmp_path: Path)
     assert re.fullmatch(r"\d{4}/\d\d/\d\d/\[\$LATEST\][0-9a-f]{32}", stream)
     got = aws("logs", "get-log-events", *group, "--log-stream-name", stream, "--start-from-head")
     messages = "".join(event["message"] for event in got["events"])
-    assert re.search(r"START RequestId: .*\nword \w+\nEND RequestId: .*\nREPORT RequestId: ", messages)
+    assert re.search(
+        r"START RequestId: .*\nword \w+\nEND RequestId: .*\nREPORT RequestId: ", messages
+    )
 
     assert aws("lambda", "delete-function", *name) == {"StatusCode": 204}
     assert "ResourceNotFoundException" in aws("lambda", "get-function", *name, code=255)

@@ -355,7 +355,7 @@ def test_what_was_acknowledged_survives_50_kills_and_nothing_else_is_there(
             known = {key for writer in writers for key in writer.keys()}
             assert set(found) <= known, set(found) - known
             assert_no_stray_files(server.data_dir, found)
-            if rounds % 5 == 0:
+            if rounds % 2 == 0:
                 invoke_one(server, found, chance)
         traces.watch(server)
         assert server.stop() == 0, server.log()

@@ -392,7 +392,8 @@ def test_a_client_that_hangs_up_leaves_the_environment_usable(server: RunningSer
     with connection(server) as raw:
         body = b'{"s": 1}'
         raw.sendall(
-            f"POST {path} HTTP/1.1\r\nhost: x\r\ncontent-length: {len(body)}\r\n\r\n".encode() + body
+            f"POST {path} HTTP/1.1\r\nhost: x\r\ncontent-length: {len(body)}\r\n\r\n".encode()
+            + body
         )
         wait_for(lambda: begun(server, "hung-up") > before, "the invocation to begin")
     bill = lambda: get_json(server, "/_lambent/bill")["functions"]["hung-up"]  # noqa: E731
@@ -431,7 +432,8 @@ def kill_and_wait(pids: list[int]) -> None:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
     wait_for(
-        lambda: all(start_ticks(pid) != one for pid, one in ticks.items()), "killed processes to end"
+        lambda: all(start_ticks(pid) != one for pid, one in ticks.items()),
+        "killed processes to end",
     )
 
 
@@ -493,7 +495,9 @@ def test_many_clients_that_come_and_go_leave_nothing_open(server: RunningServer)
     def visit(number: int) -> None:
         for _ in range(10):
             with connection(server) as raw:
-                raw.sendall((b"GET /_lambent/health HTTP/1.1\r\nhost: x\r\n\r\n", b"GET")[number % 2])
+                raw.sendall(
+                    (b"GET /_lambent/health HTTP/1.1\r\nhost: x\r\n\r\n", b"GET")[number % 2]
+                )
                 if number % 2 == 0:
                     raw.recv(10)
 

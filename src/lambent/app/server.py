@@ -22,7 +22,7 @@ from lambent.control.tags import Tags
 from lambent.domain import limits
 from lambent.domain.arns import Account
 from lambent.domain.errors import PlatformFault
-from lambent.environment.environment import Platform
+from lambent.environment.platform import Platform
 from lambent.environment.program import Surroundings
 from lambent.gateway.gateway import Gateway
 from lambent.gateway.invoke_route import InvokeRoute

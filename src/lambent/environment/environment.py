@@ -9,34 +9,27 @@ from __future__ import annotations
 
 import array
 import asyncio
-import contextlib
 import fcntl
 import logging
 import os
 import termios
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol, cast
 
-from lambent.clock import Clock, Instant
+from lambent.clock import Instant
 from lambent.domain import limits
 from lambent.domain.errors import FunctionError, LambdaError
 from lambent.domain.function import FunctionVersion
-from lambent.domain.invocation import Invocation, Outcome
+from lambent.domain.invocation import Outcome
 from lambent.environment import failures
+from lambent.environment.journal import Journal
 from lambent.environment.lifecycle import TRANSITIONS, Action, Event, Phase, decide
-from lambent.environment.output import OutputLog
-from lambent.environment.program import Surroundings, build_program
-from lambent.observe import lines
-from lambent.observe.logs import LogWriter
-from lambent.observe.meter import Meter
+from lambent.environment.platform import Lease, Platform
+from lambent.environment.program import build_program
 from lambent.runtime.frames import FrameDecoder, Kind, ProtocolError, encode_invoke
-from lambent.sandbox.interface import Sandbox, SandboxExit, SandboxSpec
-from lambent.tasks import Tasks
+from lambent.sandbox.interface import Sandbox, SandboxExit
 
 log = logging.getLogger("lambent")
-
-Done = Callable[[Outcome | LambdaError], None]
 
 OUTPUT_READ_BYTES = 64 * 1024
 _waiting = array.array("i", [0])  # FIONREAD's answer; used and read in one step
@@ -45,28 +38,6 @@ DIRECT_SEND_BYTES_MAX = 64 * 1024
 MIB = 1024 * 1024
 PEAK_READ_MS = 1.0
 """A page fault costs 0.25 µs or more: a shorter invocation cannot have added 16 MiB."""
-
-
-class Lease:
-    """One invocation with the unit of concurrency it holds and the way to answer it."""
-
-    __slots__ = ("_done", "_release", "invocation")
-
-    def __init__(self, invocation: Invocation, release: Callable[[], None], done: Done) -> None:
-        self.invocation = invocation
-        self._release = release
-        self._done = done
-
-    def finish(self, result: Outcome | LambdaError) -> None:
-        """Give the unit back and answer; once."""
-        self._release()
-        self._done(result)
-
-
-class Launcher(Protocol):
-    """Gives blank sandboxes, parked ones first."""
-
-    async def take(self, runtime: str) -> Sandbox: ...
 
 
 class Owner(Protocol):
@@ -81,46 +52,18 @@ class Owner(Protocol):
     def on_gone(self, environment: Environment) -> None: ...
 
 
-class SpecFactory(Protocol):
-    """Where a version's code lies on this host."""
-
-    def spec(self, version: FunctionVersion, program: bytes) -> SandboxSpec: ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Platform:
-    """What every environment of this server works with."""
-
-    launcher: Launcher
-    specs: SpecFactory
-    logs: LogWriter
-    meter: Meter
-    clock: Clock
-    tasks: Tasks
-    loop: asyncio.AbstractEventLoop
-    around: Surroundings
-
-
 class Environment(asyncio.Protocol):
     """One execution environment of one function version."""
 
     def __init__(self, version: FunctionVersion, owner: Owner, platform: Platform) -> None:
         self.version = version
         self.phase = Phase.INIT
-        self.idle_since = Instant(0.0)
         self._owner = owner
         self._platform = platform
         self._loop = platform.loop
         self._clock = platform.clock
-        self._stream_name = lines.stream_name(platform.clock.wall_s(), version.version)
-        self._stream = platform.logs.open_stream(version.log_group, self._stream_name)
-        self._out = OutputLog(self._stream, platform.clock)
-        self._account = platform.meter.open(
-            version.name,
-            memory_mib=version.memory_mib,
-            ephemeral_mib=version.ephemeral_mib,
-            architecture=version.architectures[0],
-        )
+        self._journal = Journal(version, platform)
+        self._out = self._journal.out
         self._sandbox: Sandbox | None = None
         self._transport: asyncio.Transport | None = None
         self._decoder = FrameDecoder()
@@ -182,8 +125,11 @@ class Environment(asyncio.Protocol):
             self._pause_reading(wait_s)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        # The process ended or closed its channel: either way it serves no more.
-        self._lose_sandbox()
+        self._transport = None
+        if self._exit is not None:
+            self._ended()
+        else:  # it closed its channel: it serves no more, and its end, which follows, decides
+            self._lose_sandbox()
 
     def _other_frame(self, kind: Kind, payload: bytes) -> None:
         if kind is Kind.READY:
@@ -326,11 +272,7 @@ class Environment(asyncio.Protocol):
             self._arm(self.version.timeout_s)
         wall_s = self._clock.wall_s()
         self._wall_deadline = wall_s + self.version.timeout_s
-        out, invocation = self._out, lease.invocation
-        if invocation.log_tail:
-            out.start_tail()
-        start = lines.format_start(invocation.request_id, self.version.version)
-        out.event_at(int(wall_s * 1000), start)
+        self._journal.start(lease.invocation, wall_s)
 
     def _complete(self) -> None:
         payload, error = self._response
@@ -346,16 +288,15 @@ class Environment(asyncio.Protocol):
     def _complete_with_timeout(self) -> None:
         self._drain_output()
         request_id = self._request_id()
-        timeout_s = float(self.version.timeout_s)
-        self._out.event(lines.format_timed_out(self._clock.wall_s(), request_id, timeout_s))
-        self._finish(failures.timed_out(request_id, timeout_s), status="timeout", error_type=None)
+        self._journal.timed_out(request_id)
+        error = failures.timed_out(request_id, float(self.version.timeout_s))
+        self._finish(error, status="timeout", error_type=None)
 
     def _complete_with_exit(self) -> None:
         self._drain_output()
         end = self._exit or SandboxExit(code=0, signal=None)
         error = failures.exited(self._request_id(), end)
-        self._out.event(f"RequestId: {self._request_id()} Error: {failures.describe_exit(end)}\n")
-        self._out.event(f"{error.error_type}\n")
+        self._journal.exited(self._request_id(), failures.describe_exit(end), error.error_type)
         self._finish(error, status="error", error_type=error.error_type)
 
     def _complete_with_init_error(self) -> None:
@@ -380,35 +321,20 @@ class Environment(asyncio.Protocol):
             duration_ms = version.timeout_s * 1000.0
         self._started = Instant(0.0)
         init_ms, self._init_ms = self._init_ms, None
-        self._log_end(lease.invocation.request_id, duration_ms, init_ms, status, error_type)
-        self._account.ran(lines.billed_ms(duration_ms, init_ms), status is not None)
-        if isinstance(result, LambdaError):
-            self._out.take_tail()
-            lease.finish(result)
-            return
-        payload, error = (result, None) if isinstance(result, bytes) else (result.payload, result)
-        lease.finish(Outcome(payload, error, version.version, self._out.take_tail()))
-
-    def _log_end(
-        self,
-        request_id: str,
-        duration_ms: float,
-        init_ms: float | None,
-        status: str | None,
-        error_type: str | None,
-    ) -> None:
-        out, now_ms = self._out, int(self._clock.wall_s() * 1000)
-        out.event_at(now_ms, lines.format_end(request_id))
-        report = lines.format_report(
-            request_id,
+        tail = self._journal.end(
+            lease.invocation.request_id,
             duration_ms=duration_ms,
-            memory_mib=self.version.memory_mib,
-            peak_mib=self._peak_mib(duration_ms),
             init_ms=init_ms,
+            peak_mib=self._peak_mib(duration_ms),
             status=status,
             error_type=error_type,
         )
-        out.event_at(now_ms, report)
+        if isinstance(result, LambdaError):
+            lease.finish(result)
+        elif isinstance(result, FunctionError):
+            lease.finish(Outcome(result.payload, result, version.version, tail))
+        else:
+            lease.finish(Outcome(result, None, version.version, tail))
 
     def _kill(self) -> None:
         self._disarm()
@@ -416,6 +342,7 @@ class Environment(asyncio.Protocol):
         transport, self._transport = self._transport, None
         self._generation += 1
         if transport is not None:
+            transport.set_protocol(_SILENT)
             transport.abort()
         if sandbox is not None:
             self._loop.remove_reader(sandbox.output)
@@ -423,8 +350,7 @@ class Environment(asyncio.Protocol):
             self._platform.tasks.spawn(sandbox.close(), name=f"close {sandbox.sandbox_id}")
 
     def _gone(self) -> None:
-        self._out.finish_lines()
-        self._stream.close()
+        self._journal.close()
         self._owner.on_gone(self)
 
     # The sandbox
@@ -445,7 +371,7 @@ class Environment(asyncio.Protocol):
         self._decoder = FrameDecoder()
         sandbox.exited.add_done_callback(lambda done: self._on_exit(generation, done))
         try:
-            program = build_program(self.version, self._platform.around, self._stream_name)
+            program = build_program(self.version, self._platform.around, self._journal.stream_name)
             await sandbox.bind(self._platform.specs.spec(self.version, program))
             if generation == self._generation:
                 await self._loop.create_connection(lambda: self, sock=sandbox.channel)
@@ -464,9 +390,12 @@ class Environment(asyncio.Protocol):
         if generation != self._generation or done.cancelled():
             return
         self._exit = done.result()
-        if self._sandbox is not None:
-            with contextlib.suppress(OSError, ValueError):
-                self._loop.remove_reader(self._sandbox.output)
+        if self._transport is None:
+            self._ended()
+        # else: what it had sent before its end is read first; then the channel is lost
+
+    def _ended(self) -> None:
+        assert self._exit is not None
         if self.phase in (Phase.INIT, Phase.INIT_IN_INVOKE):
             self._init_failed(failures.exited(self._request_id(), self._exit))
         elif self.phase is not Phase.STOPPED:
@@ -488,10 +417,7 @@ class Environment(asyncio.Protocol):
 
     def _report_init(self, *, status: str, error_type: str | None) -> None:
         elapsed_ms = (self._clock.now() - self._init_started) * 1000
-        phase = "init" if self.phase is Phase.INIT else "invoke"
-        self._out.event(
-            lines.format_init_report(elapsed_ms, phase=phase, status=status, error_type=error_type)
-        )
+        self._journal.init_failed(elapsed_ms, self.phase, status=status, error_type=error_type)
 
     # Small things
 
@@ -528,6 +454,9 @@ class Environment(asyncio.Protocol):
             self._peak = -(-sandbox.memory_peak_bytes() // MIB)
         return min(self._peak, self.version.memory_mib)
 
+
+# Takes over a channel that is being given up: nothing that still comes from it matters.
+_SILENT = asyncio.Protocol()
 
 _PERFORM: dict[Action, Callable[[Environment], None]] = {
     Action.ASK_FOR_WAITER: Environment._ask_for_waiter,

@@ -46,7 +46,7 @@ def identify_service(request: Request) -> str:
 
 def unknown_service(name: str) -> LambdaError:
     return LambdaError(
-        "UnknownOperationException", f"Lambent does not have the service {name[:100]!r} yet."
+        "UnknownOperationException", f"Lambent does not have the service {name[:100]} yet."
     )
 
 

@@ -8,7 +8,7 @@ from typing import Protocol
 from lambent.domain.errors import LambdaError, resource_conflict, throttled
 from lambent.domain.function import FunctionVersion, State
 from lambent.domain.invocation import Invocation
-from lambent.environment.environment import Done, Lease
+from lambent.environment.platform import Done, Lease
 from lambent.observe.meter import Meter
 from lambent.placement.concurrency import ConcurrencyLedger
 from lambent.placement.placement import Placement

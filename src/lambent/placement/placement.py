@@ -5,7 +5,8 @@ from __future__ import annotations
 from lambent.clock import Instant
 from lambent.domain.errors import LambdaError, throttled
 from lambent.domain.function import FunctionVersion
-from lambent.environment.environment import Environment, Lease, Platform
+from lambent.environment.environment import Environment
+from lambent.environment.platform import Lease, Platform
 from lambent.placement.concurrency import ACCOUNT_EXHAUSTED
 from lambent.placement.pool import Placed, Pool
 

@@ -1,5 +1,5 @@
 """A handler for the rehearsal of a parked environment; no function ever sees it run."""
 
 
-def handler(event, context):
+def handler(event: object, context: object) -> object:
     return event

@@ -1,0 +1,84 @@
+"""What one environment leaves behind of itself: its log stream and its line in the bill."""
+
+from __future__ import annotations
+
+from lambent.clock import Clock
+from lambent.domain.function import FunctionVersion
+from lambent.domain.invocation import Invocation
+from lambent.environment.lifecycle import Phase
+from lambent.environment.output import OutputLog
+from lambent.environment.platform import Platform
+from lambent.observe import lines
+
+
+class Journal:
+    """Writes START, END and REPORT, keeps the tail, and meters."""
+
+    def __init__(self, version: FunctionVersion, platform: Platform) -> None:
+        self._version = version
+        self._clock: Clock = platform.clock
+        self.stream_name = lines.stream_name(platform.clock.wall_s(), version.version)
+        self._stream = platform.logs.open_stream(version.log_group, self.stream_name)
+        self.out = OutputLog(self._stream, platform.clock)
+        self._account = platform.meter.open(
+            version.name,
+            memory_mib=version.memory_mib,
+            ephemeral_mib=version.ephemeral_mib,
+            architecture=version.architectures[0],
+        )
+
+    def start(self, invocation: Invocation, wall_s: float) -> None:
+        if invocation.log_tail:
+            self.out.start_tail()
+        start = lines.format_start(invocation.request_id, self._version.version)
+        self.out.event_at(int(wall_s * 1000), start)
+
+    def end(
+        self,
+        request_id: str,
+        *,
+        duration_ms: float,
+        init_ms: float | None,
+        peak_mib: int,
+        status: str | None,
+        error_type: str | None,
+    ) -> bytes | None:
+        """END and REPORT, and the bill; the tail where one was asked for."""
+        out, now_ms = self.out, int(self._clock.wall_s() * 1000)
+        out.event_at(now_ms, lines.format_end(request_id))
+        report = lines.format_report(
+            request_id,
+            duration_ms=duration_ms,
+            memory_mib=self._version.memory_mib,
+            peak_mib=peak_mib,
+            init_ms=init_ms,
+            status=status,
+            error_type=error_type,
+        )
+        out.event_at(now_ms, report)
+        self._account.ran(lines.billed_ms(duration_ms, init_ms), status is not None)
+        return out.take_tail()
+
+    def timed_out(self, request_id: str) -> None:
+        timeout_s = float(self._version.timeout_s)
+        self.out.event(lines.format_timed_out(self._clock.wall_s(), request_id, timeout_s))
+
+    def exited(self, request_id: str, description: str, error_type: str) -> None:
+        self.out.event(f"RequestId: {request_id} Error: {description}\n{error_type}\n")
+
+    def init_failed(
+        self, elapsed_ms: float, phase: Phase, *, status: str, error_type: str | None
+    ) -> None:
+        """INIT_REPORT, which only a failed init has."""
+        self.out.event(
+            lines.format_init_report(
+                elapsed_ms,
+                phase="init" if phase is Phase.INIT else "invoke",
+                status=status,
+                error_type=error_type,
+            )
+        )
+
+    def close(self) -> None:
+        self.out.finish_lines()
+        self._stream.close()

@@ -1,0 +1,62 @@
+"""What an environment is given: an invocation with its way back, and what all of them share."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from lambent.clock import Clock
+from lambent.domain.errors import LambdaError
+from lambent.domain.function import FunctionVersion
+from lambent.domain.invocation import Invocation, Outcome
+from lambent.environment.program import Surroundings
+from lambent.observe.logs import LogWriter
+from lambent.observe.meter import Meter
+from lambent.sandbox.interface import Sandbox, SandboxSpec
+from lambent.tasks import Tasks
+
+Done = Callable[[Outcome | LambdaError], None]
+
+
+class Lease:
+    """One invocation with the unit of concurrency it holds and the way to answer it."""
+
+    __slots__ = ("_done", "_release", "invocation")
+
+    def __init__(self, invocation: Invocation, release: Callable[[], None], done: Done) -> None:
+        self.invocation = invocation
+        self._release = release
+        self._done = done
+
+    def finish(self, result: Outcome | LambdaError) -> None:
+        """Give the unit back and answer; once."""
+        self._release()
+        self._done(result)
+
+
+class Launcher(Protocol):
+    """Gives blank sandboxes, parked ones first."""
+
+    async def take(self, runtime: str) -> Sandbox: ...
+
+
+class SpecFactory(Protocol):
+    """Where a version's code lies on this host."""
+
+    def spec(self, version: FunctionVersion, program: bytes) -> SandboxSpec: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Platform:
+    """What every environment of this server works with."""
+
+    launcher: Launcher
+    specs: SpecFactory
+    logs: LogWriter
+    meter: Meter
+    clock: Clock
+    tasks: Tasks
+    loop: asyncio.AbstractEventLoop
+    around: Surroundings

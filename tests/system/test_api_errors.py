@@ -1,0 +1,563 @@
+"""What AWS answers to calls that fail: code, status, the whole message and the case of its field.
+
+Sources: facts, 'Errors' and 'Quotas' ([LS-snap]: recorded from AWS; [B]: botocore's model); texts
+that begin with "Lambent" are our own, for what is not there.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import re
+import socket
+import uuid
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from botocore.exceptions import ClientError
+
+from tests.conftest import ROLE, RUNTIME, RunningServer, make_zip
+from tests.system.host import connection
+
+FUNCTIONS = "/2015-03-31/functions"
+LAYERS = "/2018-10-31/layers"
+TAGS = "/2017-03-31/tags"
+ARN = "arn:aws:lambda:us-east-1:000000000000:function:"
+NOT_FOUND = f"Function not found: {ARN}missing"
+UNZIP = "Could not unzip uploaded file. Please check your file, then try to upload again."
+VARIABLES = (
+    "Lambda was unable to configure your environment variables because the environment variables "
+    "you have provided "
+)
+CODE = make_zip({"app.py": "def handler(event, context):\n    return event\n"})
+
+
+@dataclass
+class Answer:
+    status: int
+    headers: dict[str, str]
+    body: bytes
+    value: Any = field(init=False, default=None)
+
+    def __post_init__(self) -> None:
+        if self.headers.get("content-type", "").startswith("application/"):
+            self.value = json.loads(self.body or b"null")
+
+
+def send(
+    server: RunningServer,
+    method: str,
+    path: str,
+    body: bytes | None = None,
+    *,
+    headers: dict[str, str] | None = None,
+    service: str = "lambda",
+) -> Answer:
+    """One request without botocore, which would refuse most of these itself."""
+    scope = f"Credential=test/20260101/us-east-1/{service}/aws4_request"
+    sent = {"authorization": f"AWS4-HMAC-SHA256 {scope}, SignedHeaders=host, Signature=00"}
+    link = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
+    try:
+        link.request(method, path, body, {**sent, **(headers or {})})
+        answer = link.getresponse()
+        return Answer(
+            answer.status,
+            {name.lower(): value for name, value in answer.getheaders()},
+            answer.read(),
+        )
+    finally:
+        link.close()
+
+
+@pytest.fixture(scope="module")
+def there(server: RunningServer) -> RunningServer:
+    """The server, with a function `errors-there`."""
+    server.create("errors-there", "def handler(event, context):\n    return event\n")
+    return server
+
+
+def assert_error(answer: Answer, status: int, code: str, message: str, *, name: str) -> None:
+    """In Lambda's form; `name` is the message's field, whose case differs [LS-snap]."""
+    assert (answer.status, answer.headers.get("x-amzn-errortype")) == (status, code), answer
+    assert answer.value[name] == message
+    assert ({"message", "Message"} & set(answer.value)) == {name}
+    assert_identified(answer)
+
+
+def assert_identified(answer: Answer) -> None:
+    assert str(uuid.UUID(answer.headers["x-amzn-requestid"])) == answer.headers["x-amzn-requestid"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "message"),
+    [
+        ("GET", f"{FUNCTIONS}/missing", None, NOT_FOUND),
+        ("GET", f"{FUNCTIONS}/missing?Qualifier=7", None, f"{NOT_FOUND}:7"),
+        (
+            "GET",
+            f"{FUNCTIONS}/errors-there?Qualifier=7",
+            None,
+            f"Function not found: {ARN}errors-there:7",
+        ),
+        ("GET", f"{FUNCTIONS}/missing/configuration", None, NOT_FOUND),
+        ("DELETE", f"{FUNCTIONS}/missing", None, NOT_FOUND),
+        ("POST", f"{FUNCTIONS}/missing/invocations", b"{}", NOT_FOUND),
+        ("POST", f"{FUNCTIONS}/missing/invocations?Qualifier=v", b"{}", f"{NOT_FOUND}:v"),
+        ("PUT", f"{FUNCTIONS}/missing/code", b'{"ZipFile": "AAAA"}', NOT_FOUND),
+        ("PUT", f"{FUNCTIONS}/missing/configuration", b'{"Timeout": 5}', NOT_FOUND),
+        ("GET", f"{TAGS}/{ARN}missing", None, NOT_FOUND),
+        ("POST", f"{TAGS}/{ARN}missing", b'{"Tags": {"a": "b"}}', NOT_FOUND),
+        ("DELETE", f"{TAGS}/{ARN}missing?tagKeys=a", None, NOT_FOUND),
+        ("GET", f"{LAYERS}/missing/versions/1", None, "The resource you requested does not exist."),
+    ],
+)
+def test_what_is_not_there_is_404_with_message_in_upper_case(
+    there: RunningServer, method: str, path: str, body: bytes | None, message: str
+) -> None:
+    """Facts, 'Errors': ResourceNotFound 404, field `Message`; texts [LS-snap]."""
+    answer = send(there, method, path, body)
+    assert_error(answer, 404, "ResourceNotFoundException", message, name="Message")
+    assert answer.value["Type"] == "User"
+
+
+def create_body(**changes: Any) -> bytes:
+    """CreateFunction's, valid but for the changes."""
+    return json.dumps(
+        {
+            "FunctionName": "errors-new",
+            "Runtime": RUNTIME,
+            "Handler": "app.handler",
+            "Role": ROLE,
+            "Code": {"ZipFile": "AAAA"},
+            **changes,
+        }
+    ).encode()
+
+
+def constraint(value: str, member: str, text: str) -> str:
+    return f"Value '{value}' at '{member}' failed to satisfy constraint: Member must {text}"
+
+
+@pytest.mark.parametrize(
+    ("changes", "violations"),
+    [
+        (
+            {"MemorySize": 64},
+            [constraint("64", "memorySize", "have value greater than or equal to 128")],
+        ),
+        (
+            {"MemorySize": 20480},
+            [constraint("20480", "memorySize", "have value less than or equal to 10240")],
+        ),
+        ({"Timeout": 901}, [constraint("901", "timeout", "have value less than or equal to 900")]),
+        (
+            {"Timeout": 0, "MemorySize": 1},
+            [
+                constraint("0", "timeout", "have value greater than or equal to 1"),
+                constraint("1", "memorySize", "have value greater than or equal to 128"),
+            ],
+        ),
+        (
+            {"EphemeralStorage": {"Size": 511}},
+            [constraint("511", "ephemeralStorage.size", "have value greater than or equal to 512")],
+        ),
+        (
+            {"Handler": "a b"},
+            [constraint("a b", "handler", r"satisfy regular expression pattern: [^\s]+")],
+        ),
+        (
+            {"Description": "d" * 257},
+            [constraint("d" * 257, "description", "have length less than or equal to 256")],
+        ),
+        (
+            {"Code": None},
+            ["Value null at 'code' failed to satisfy constraint: Member must not be null"],
+        ),
+    ],
+)
+def test_a_value_out_of_its_bounds_is_a_validation_exception(
+    there: RunningServer, changes: dict[str, Any], violations: list[str]
+) -> None:
+    """Facts, 'Errors': ValidationException 400 and its text [LS-snap]; bounds: 'Quotas' [B, DG]."""
+    noun = "error" if len(violations) == 1 else "errors"
+    answer = send(there, "POST", FUNCTIONS, create_body(**changes))
+    message = f"{len(violations)} validation {noun} detected: " + "; ".join(violations)
+    assert_error(answer, 400, "ValidationException", message, name="message")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"Code": {"ZipFile": "AAAA"}}, UNZIP),
+        (
+            {"Runtime": "python3.7"},
+            "The runtime parameter of python3.7 is no longer supported for creating or updating "
+            "AWS Lambda functions. We recommend you use a supported runtime while creating or "
+            "updating functions.",
+        ),
+        (
+            {"Environment": {"Variables": {"BIG": "x" * 4096}}},
+            f'{VARIABLES}exceeded the 4KB limit. String measured: {{"BIG":"{"x" * 4096}"}}',
+        ),
+        (
+            {"Environment": {"Variables": {"AWS_REGION": "x"}}},
+            f"{VARIABLES}contains reserved keys that are currently not supported for "
+            "modification. Reserved keys used in this request: AWS_REGION",
+        ),
+        (
+            {"Layers": ["arn:aws:lambda:us-east-1:000000000000:layer:none:1"]},
+            "Layer version arn:aws:lambda:us-east-1:000000000000:layer:none:1 does not exist.",
+        ),
+        (
+            {"Layers": [f"arn:aws:lambda:us-east-1:000000000000:layer:l{n}:1" for n in range(6)]},
+            "Cannot reference more than 5 layers.",
+        ),
+        (
+            {"Tags": {str(number): "" for number in range(51)}},
+            "Number of tags exceeds resource tag limit.",
+        ),
+    ],
+)
+def test_a_wrong_value_is_an_invalid_parameter_with_message_in_lower_case(
+    there: RunningServer, changes: dict[str, Any], message: str
+) -> None:
+    """Facts, 'Errors' and 'Quotas' [LS-snap]."""
+    answer = send(there, "POST", FUNCTIONS, create_body(**changes))
+    assert_error(answer, 400, "InvalidParameterValueException", message, name="message")
+    assert answer.value["Type"] == "User"
+
+
+def test_a_function_that_exists_is_a_conflict(there: RunningServer) -> None:
+    """Facts, 'Errors': 409 "Function already exist: <name>" [LS-snap]."""
+    client = there.client("lambda")
+    with pytest.raises(client.exceptions.ResourceConflictException) as caught:
+        there.create("errors-there", "")
+    assert caught.value.response["Error"]["Message"] == "Function already exist: errors-there"
+    assert caught.value.response["message"] == "Function already exist: errors-there"
+    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 409
+    assert caught.value.response["Type"] == "User"
+
+
+def test_a_wrong_revision_id_is_a_failed_precondition(there: RunningServer) -> None:
+    """Facts, 'Versions': RevisionId guard → 412; text [LS-snap]."""
+    client = there.client("lambda")
+    text = (
+        "The Revision Id provided does not match the latest Revision Id. "
+        "Call the GetFunction/GetAlias API to retrieve the latest Revision Id"
+    )
+    for call, options in (
+        (client.update_function_code, {"ZipFile": CODE}),
+        (client.update_function_configuration, {"Timeout": 4}),
+    ):
+        with pytest.raises(client.exceptions.PreconditionFailedException) as caught:
+            call(FunctionName="errors-there", RevisionId=str(uuid.uuid4()), **options)
+        assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 412
+        assert caught.value.response["Error"]["Message"] == text
+
+
+# Sizes
+
+
+def test_a_body_over_the_limit_of_create_function_is_413(there: RunningServer) -> None:
+    """Facts, 'Quotas': 70,167,211 B [LS-snap]; refused by the declared length, unread."""
+    head = f"POST {FUNCTIONS} HTTP/1.1\r\nhost: x\r\ncontent-length: 70167212\r\n\r\n"
+    text = "Request must be smaller than 70167211 bytes for the CreateFunction operation"
+    assert_refused(there, head, text)
+
+
+def test_a_chunked_body_over_the_limit_is_413_too(there: RunningServer) -> None:
+    """[own] The same limit where no length is declared: of an operation with a small one."""
+    head = (
+        f"PUT {FUNCTIONS}/x/configuration HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n"
+    )
+    chunk = b"10000\r\n" + b"x" * 65_536 + b"\r\n"
+    with connection(there) as raw:
+        raw.sendall(head.encode())
+        try:
+            for _ in range(110):  # 6.9 MiB
+                raw.sendall(chunk)
+        except ConnectionError:
+            pass  # refused while we still sent
+        answer = receive(raw)
+    assert answer.startswith(b"HTTP/1.1 413 ")
+    assert b"RequestEntityTooLargeException" in answer
+
+
+def assert_refused(server: RunningServer, head: str, message: str) -> None:
+    with connection(server) as raw:
+        raw.sendall(head.encode())
+        answer = receive(raw)
+    assert answer.startswith(b"HTTP/1.1 413 ")
+    assert b"X-Amzn-ErrorType: RequestEntityTooLargeException\r\n" in answer
+    assert json.loads(answer.partition(b"\r\n\r\n")[2]) == {"message": message}
+
+
+def receive(raw: socket.socket) -> bytes:
+    """One whole answer that declares its length."""
+    data = b""
+    while True:
+        head, found, body = data.partition(b"\r\n\r\n")
+        declared = re.search(rb"content-length: (\d+)", head.lower())
+        if found and declared and len(body) >= int(declared[1]):
+            return data
+        part = raw.recv(65536)
+        assert part, f"the connection ended after {data!r}"
+        data += part
+
+
+def test_a_zip_over_the_limit_is_413(there: RunningServer) -> None:
+    """Facts, 'Quotas': zip 52,428,800 B direct, RequestEntityTooLargeException [LS-snap]."""
+    client = there.client("lambda")
+    with pytest.raises(ClientError) as caught:
+        client.update_function_code(FunctionName="errors-there", ZipFile=bytes(52_428_801))
+    error = caught.value.response
+    assert error["ResponseMetadata"]["HTTPStatusCode"] == 413
+    assert error["Error"]["Code"] == "RequestEntityTooLargeException"
+    assert error["Error"]["Message"] == "Zipped size must be smaller than 52428800 bytes"
+
+
+# What is not there, and what is not to be understood
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "operation"),
+    [
+        ("GET", f"{FUNCTIONS}/errors-there/policy", "GetPolicy"),
+        ("POST", f"{FUNCTIONS}/errors-there/versions", "PublishVersion"),
+        ("GET", f"{FUNCTIONS}/errors-there/aliases", "ListAliases"),
+        ("GET", "/2015-03-31/event-source-mappings", "ListEventSourceMappings"),
+        ("PUT", "/2017-10-31/functions/errors-there/concurrency", "PutFunctionConcurrency"),
+        ("GET", "/2021-10-31/functions/errors-there/url", "GetFunctionUrlConfig"),
+        ("POST", "/2014-11-13/functions/errors-there/invoke-async", "InvokeAsync"),
+    ],
+)
+def test_an_operation_that_is_not_there_is_named(
+    there: RunningServer, method: str, path: str, operation: str
+) -> None:
+    """The issue: "All other operations answer a clear error that names the operation"."""
+    answer = send(there, method, path, b"{}" if method != "GET" else None)
+    text = f"Lambent does not support the operation lambda:{operation} yet."
+    assert_error(answer, 400, "UnsupportedOperationException", text, name="message")
+
+
+def test_options_that_are_not_enforced_are_refused_by_name(there: RunningServer) -> None:
+    """docs/decisions: what would be taken and not acted on is refused."""
+    for changes, option in (
+        ({"Code": {"S3Bucket": "bucket", "S3Key": "key"}}, "Code.S3Bucket"),
+        ({"PackageType": "Image"}, "PackageType"),
+        ({"TracingConfig": {"Mode": "Active"}}, "TracingConfig"),
+        ({"LoggingConfig": {"LogFormat": "JSON"}}, "LoggingConfig.LogFormat"),
+    ):
+        answer = send(there, "POST", FUNCTIONS, create_body(**changes))
+        assert answer.headers["x-amzn-errortype"] == "UnsupportedOperationException"
+        assert option in answer.value["message"]
+
+
+def test_a_service_that_is_not_there_is_named(there: RunningServer) -> None:
+    """[own] By credential scope and by target header, and where neither tells."""
+    for path, options, name in (
+        ("/bucket", {"service": "s3"}, "s3"),
+        ("/", {"headers": {"x-amz-target": "DynamoDB_20120810.ListTables"}}, "DynamoDB_20120810"),
+        ("/what", {"headers": {"authorization": "none"}}, "GET /what"),
+    ):
+        answer = send(there, "GET", path, **options)
+        assert answer.status == 404
+        assert name in answer.value["message"]
+        assert_identified(answer)
+
+
+@pytest.mark.parametrize(
+    ("body", "text"),
+    [
+        (b"{nonsense", "Could not parse request body into json: "),
+        (b"\xff\xfe", "Could not parse request body into json: "),
+        (b"[]", "Start of list found where not expected"),
+        (
+            b'{"FunctionName": "x", "Timeout": "ten"}',
+            "STRING_VALUE can not be converted to an Integer",
+        ),
+    ],
+)
+def test_a_body_that_is_not_the_json_expected_is_a_serialization_exception(
+    there: RunningServer, body: bytes, text: str
+) -> None:
+    """Facts, 'Errors' ("Could not parse request body into json: …"); the rest as AWS's Java says."""
+    for content_type in ("application/json", "text/xml", "application/x-www-form-urlencoded", ""):
+        answer = send(there, "POST", FUNCTIONS, body, headers={"content-type": content_type})
+        assert answer.status == 400
+        assert answer.headers["x-amzn-errortype"] == "SerializationException"
+        assert answer.value["message"].startswith(text)
+        assert_identified(answer)
+
+
+def test_a_content_type_that_is_wrong_does_not_matter_to_a_good_body(there: RunningServer) -> None:
+    """rest-json services of AWS do not look at it; the CLI sends none at all."""
+    path = f"{FUNCTIONS}/errors-there/configuration"
+    for content_type in ("text/xml", "application/x-amz-json-1.1", ""):
+        answer = send(there, "PUT", path, b'{"Timeout": 7}', headers={"content-type": content_type})
+        assert answer.status == 200, answer
+
+
+# Invoke
+
+
+@pytest.mark.parametrize(
+    ("headers", "body", "status", "code", "text"),
+    [
+        (
+            {"x-amz-invocation-type": "Later"},
+            b"{}",
+            400,
+            "ValidationException",
+            "1 validation error detected: Value 'Later' at 'invocationType' failed to satisfy "
+            "constraint: Member must satisfy enum value set: [Event, RequestResponse, DryRun]",
+        ),
+        (
+            {"x-amz-log-type": "Head"},
+            b"{}",
+            400,
+            "ValidationException",
+            "1 validation error detected: Value 'Head' at 'logType' failed to satisfy constraint: "
+            "Member must satisfy enum value set: [None, Tail]",
+        ),
+        (
+            {"x-amz-client-context": "!!"},
+            b"{}",
+            400,
+            "InvalidRequestContentException",
+            "Client context must be a valid Base64-encoded JSON object.",
+        ),
+        (
+            {},
+            b"{nonsense",
+            400,
+            "InvalidRequestContentException",
+            "Could not parse request body into json: Could not parse payload into json: ",
+        ),
+        (
+            {},
+            b'"' + b"x" * 6 * 1024 * 1024 + b'"',
+            413,
+            "RequestTooLargeException",
+            "Request must be smaller than 6291456 bytes for the InvokeFunction operation",
+        ),
+    ],
+)
+def test_invoke_refuses_as_lambda_does(
+    there: RunningServer, headers: dict[str, str], body: bytes, status: int, code: str, text: str
+) -> None:
+    """Facts, 'Errors', 'Quotas' and 'Invoke wire'; enums [B]."""
+    answer = send(there, "POST", f"{FUNCTIONS}/errors-there/invocations", body, headers=headers)
+    assert (answer.status, answer.headers["x-amzn-errortype"]) == (status, code)
+    message = answer.value.get("message") or answer.value.get("Message")
+    assert message.startswith(text)
+    assert_identified(answer)
+
+
+def test_an_answer_that_is_no_error_carries_a_request_id_and_no_error_type(
+    there: RunningServer,
+) -> None:
+    for method, path, body in (
+        ("GET", f"{FUNCTIONS}/errors-there", None),
+        ("GET", FUNCTIONS, None),
+        ("POST", f"{FUNCTIONS}/errors-there/invocations", b"{}"),
+        ("GET", f"{TAGS}/{ARN}errors-there", None),
+    ):
+        answer = send(there, method, path, body)
+        assert answer.status == 200
+        assert "x-amzn-errortype" not in answer.headers
+        assert_identified(answer)
+
+
+def test_many_query_fields_are_no_fault_of_ours(there: RunningServer) -> None:
+    """[own] Found by the fuzz test: more fields than a parser's default bound were a 500."""
+    query = "&".join(["x=y"] * 2_000)
+    answer = send(there, "POST", f"{FUNCTIONS}/errors-there/invocations?{query}", b"{}")
+    assert answer.status == 200
+
+
+# The other services' forms
+
+
+def test_cloudwatch_logs_errors_have_their_type_in_the_body(there: RunningServer) -> None:
+    """AWS's json 1.1 protocol (botocore, protocols 'json'); texts: LocalStack's recordings."""
+    for operation, body, code, text in (
+        (
+            "FilterLogEvents",
+            {"logGroupName": "none"},
+            "ResourceNotFoundException",
+            "The specified log group does not exist.",
+        ),
+        (
+            "DeleteLogGroup",
+            {"logGroupName": "none"},
+            "ResourceNotFoundException",
+            "The specified log group does not exist.",
+        ),
+        (
+            "StartLiveTail",
+            {},
+            "UnsupportedOperationException",
+            "Lambent does not support the operation logs:StartLiveTail yet.",
+        ),
+        ("Nope", {}, "UnknownOperationException", ""),
+    ):
+        headers = {"x-amz-target": f"Logs_20140328.{operation}"}
+        answer = send(
+            there, "POST", "/", json.dumps(body).encode(), headers=headers, service="logs"
+        )
+        assert answer.status == 400
+        assert answer.headers["content-type"] == "application/x-amz-json-1.1"
+        assert (answer.value["__type"], answer.value["message"]) == (code, text)
+        assert_identified(answer)
+
+
+@pytest.mark.parametrize(
+    ("fields", "status", "code", "text"),
+    [
+        (
+            {"Action": "GetRole", "RoleName": "none"},
+            404,
+            "NoSuchEntity",
+            "The role with name none cannot be found.",
+        ),
+        (
+            {"Action": "DeleteRole", "RoleName": "none"},
+            404,
+            "NoSuchEntity",
+            "The role with name none cannot be found.",
+        ),
+        (
+            {"Action": "Nope"},
+            400,
+            "InvalidAction",
+            "Could not find operation Nope for version 2010-05-08",
+        ),
+        (
+            {"Action": "CreateUser", "UserName": "u"},
+            400,
+            "UnsupportedOperationException",
+            "Lambent does not support the operation iam:CreateUser yet.",
+        ),
+        (
+            {"Action": "CreateRole", "RoleName": "r", "AssumeRolePolicyDocument": "{"},
+            400,
+            "MalformedPolicyDocument",
+            "This policy contains invalid Json",
+        ),
+    ],
+)
+def test_iams_errors_are_xml(
+    there: RunningServer, fields: dict[str, str], status: int, code: str, text: str
+) -> None:
+    """AWS's query protocol; texts: LocalStack's recordings, test_iam_roles.snapshot.json."""
+    body = urlencode({**fields, "Version": "2010-05-08"}).encode()
+    headers = {"content-type": "application/x-www-form-urlencoded"}
+    answer = send(there, "POST", "/", body, headers=headers, service="iam")
+    assert answer.status == status
+    assert answer.headers["content-type"] == "text/xml"
+    assert f"<Code>{code}</Code><Message>{text}</Message>".encode() in answer.body
+    request_id = answer.headers["x-amzn-requestid"]
+    assert f"<RequestId>{request_id}</RequestId>".encode() in answer.body
