@@ -26,7 +26,7 @@ import os, socket, sys
 sys.path.insert(0, sys.argv[1])
 sys.path += sys.argv[4:]
 import bootstrap
-bootstrap.preload()
+bootstrap.preload_sdk()
 child = os.fork()
 if not child:
     bootstrap.run(socket.socket(fileno=int(sys.argv[2])), open(sys.argv[3], "rb").read())

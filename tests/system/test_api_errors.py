@@ -6,25 +6,20 @@ that begin with "Lambent" are our own, for what is not there.
 
 from __future__ import annotations
 
-import http.client
 import json
 import re
 import socket
 import uuid
-from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlencode
 
 import pytest
 from botocore.exceptions import ClientError
 
 from tests.conftest import ROLE, RUNTIME, RunningServer, make_zip
 from tests.system.host import connection
+from tests.system.raw_api import ARN, FUNCTIONS, TAGS, assert_error, assert_identified, send
 
-FUNCTIONS = "/2015-03-31/functions"
 LAYERS = "/2018-10-31/layers"
-TAGS = "/2017-03-31/tags"
-ARN = "arn:aws:lambda:us-east-1:000000000000:function:"
 NOT_FOUND = f"Function not found: {ARN}missing"
 UNZIP = "Could not unzip uploaded file. Please check your file, then try to upload again."
 VARIABLES = (
@@ -34,60 +29,11 @@ VARIABLES = (
 CODE = make_zip({"app.py": "def handler(event, context):\n    return event\n"})
 
 
-@dataclass
-class Answer:
-    status: int
-    headers: dict[str, str]
-    body: bytes
-    value: Any = field(init=False, default=None)
-
-    def __post_init__(self) -> None:
-        if self.headers.get("content-type", "").startswith("application/"):
-            self.value = json.loads(self.body or b"null")
-
-
-def send(
-    server: RunningServer,
-    method: str,
-    path: str,
-    body: bytes | None = None,
-    *,
-    headers: dict[str, str] | None = None,
-    service: str = "lambda",
-) -> Answer:
-    """One request without botocore, which would refuse most of these itself."""
-    scope = f"Credential=test/20260101/us-east-1/{service}/aws4_request"
-    sent = {"authorization": f"AWS4-HMAC-SHA256 {scope}, SignedHeaders=host, Signature=00"}
-    link = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
-    try:
-        link.request(method, path, body, {**sent, **(headers or {})})
-        answer = link.getresponse()
-        return Answer(
-            answer.status,
-            {name.lower(): value for name, value in answer.getheaders()},
-            answer.read(),
-        )
-    finally:
-        link.close()
-
-
 @pytest.fixture(scope="module")
 def there(server: RunningServer) -> RunningServer:
     """The server, with a function `errors-there`."""
     server.create("errors-there", "def handler(event, context):\n    return event\n")
     return server
-
-
-def assert_error(answer: Answer, status: int, code: str, message: str, *, name: str) -> None:
-    """In Lambda's form; `name` is the message's field, whose case differs [LS-snap]."""
-    assert (answer.status, answer.headers.get("x-amzn-errortype")) == (status, code), answer
-    assert answer.value[name] == message
-    assert ({"message", "Message"} & set(answer.value)) == {name}
-    assert_identified(answer)
-
-
-def assert_identified(answer: Answer) -> None:
-    assert str(uuid.UUID(answer.headers["x-amzn-requestid"])) == answer.headers["x-amzn-requestid"]
 
 
 @pytest.mark.parametrize(
@@ -383,7 +329,7 @@ def test_a_service_that_is_not_there_is_named(there: RunningServer) -> None:
 def test_a_body_that_is_not_the_json_expected_is_a_serialization_exception(
     there: RunningServer, body: bytes, text: str
 ) -> None:
-    """Facts, 'Errors' ("Could not parse request body into json: …"); the rest as AWS's Java says."""
+    """Facts, 'Errors' ("Could not parse request body …"); the rest as AWS's Java says."""
     for content_type in ("application/json", "text/xml", "application/x-www-form-urlencoded", ""):
         answer = send(there, "POST", FUNCTIONS, body, headers={"content-type": content_type})
         assert answer.status == 400
@@ -398,166 +344,3 @@ def test_a_content_type_that_is_wrong_does_not_matter_to_a_good_body(there: Runn
     for content_type in ("text/xml", "application/x-amz-json-1.1", ""):
         answer = send(there, "PUT", path, b'{"Timeout": 7}', headers={"content-type": content_type})
         assert answer.status == 200, answer
-
-
-# Invoke
-
-
-@pytest.mark.parametrize(
-    ("headers", "body", "status", "code", "text"),
-    [
-        (
-            {"x-amz-invocation-type": "Later"},
-            b"{}",
-            400,
-            "ValidationException",
-            "1 validation error detected: Value 'Later' at 'invocationType' failed to satisfy "
-            "constraint: Member must satisfy enum value set: [Event, RequestResponse, DryRun]",
-        ),
-        (
-            {"x-amz-log-type": "Head"},
-            b"{}",
-            400,
-            "ValidationException",
-            "1 validation error detected: Value 'Head' at 'logType' failed to satisfy constraint: "
-            "Member must satisfy enum value set: [None, Tail]",
-        ),
-        (
-            {"x-amz-client-context": "!!"},
-            b"{}",
-            400,
-            "InvalidRequestContentException",
-            "Client context must be a valid Base64-encoded JSON object.",
-        ),
-        (
-            {},
-            b"{nonsense",
-            400,
-            "InvalidRequestContentException",
-            "Could not parse request body into json: Could not parse payload into json: ",
-        ),
-        (
-            {},
-            b'"' + b"x" * 6 * 1024 * 1024 + b'"',
-            413,
-            "RequestTooLargeException",
-            "Request must be smaller than 6291456 bytes for the InvokeFunction operation",
-        ),
-    ],
-)
-def test_invoke_refuses_as_lambda_does(
-    there: RunningServer, headers: dict[str, str], body: bytes, status: int, code: str, text: str
-) -> None:
-    """Facts, 'Errors', 'Quotas' and 'Invoke wire'; enums [B]."""
-    answer = send(there, "POST", f"{FUNCTIONS}/errors-there/invocations", body, headers=headers)
-    assert (answer.status, answer.headers["x-amzn-errortype"]) == (status, code)
-    message = answer.value.get("message") or answer.value.get("Message")
-    assert message.startswith(text)
-    assert_identified(answer)
-
-
-def test_an_answer_that_is_no_error_carries_a_request_id_and_no_error_type(
-    there: RunningServer,
-) -> None:
-    for method, path, body in (
-        ("GET", f"{FUNCTIONS}/errors-there", None),
-        ("GET", FUNCTIONS, None),
-        ("POST", f"{FUNCTIONS}/errors-there/invocations", b"{}"),
-        ("GET", f"{TAGS}/{ARN}errors-there", None),
-    ):
-        answer = send(there, method, path, body)
-        assert answer.status == 200
-        assert "x-amzn-errortype" not in answer.headers
-        assert_identified(answer)
-
-
-def test_many_query_fields_are_no_fault_of_ours(there: RunningServer) -> None:
-    """[own] Found by the fuzz test: more fields than a parser's default bound were a 500."""
-    query = "&".join(["x=y"] * 2_000)
-    answer = send(there, "POST", f"{FUNCTIONS}/errors-there/invocations?{query}", b"{}")
-    assert answer.status == 200
-
-
-# The other services' forms
-
-
-def test_cloudwatch_logs_errors_have_their_type_in_the_body(there: RunningServer) -> None:
-    """AWS's json 1.1 protocol (botocore, protocols 'json'); texts: LocalStack's recordings."""
-    for operation, body, code, text in (
-        (
-            "FilterLogEvents",
-            {"logGroupName": "none"},
-            "ResourceNotFoundException",
-            "The specified log group does not exist.",
-        ),
-        (
-            "DeleteLogGroup",
-            {"logGroupName": "none"},
-            "ResourceNotFoundException",
-            "The specified log group does not exist.",
-        ),
-        (
-            "StartLiveTail",
-            {},
-            "UnsupportedOperationException",
-            "Lambent does not support the operation logs:StartLiveTail yet.",
-        ),
-        ("Nope", {}, "UnknownOperationException", ""),
-    ):
-        headers = {"x-amz-target": f"Logs_20140328.{operation}"}
-        answer = send(
-            there, "POST", "/", json.dumps(body).encode(), headers=headers, service="logs"
-        )
-        assert answer.status == 400
-        assert answer.headers["content-type"] == "application/x-amz-json-1.1"
-        assert (answer.value["__type"], answer.value["message"]) == (code, text)
-        assert_identified(answer)
-
-
-@pytest.mark.parametrize(
-    ("fields", "status", "code", "text"),
-    [
-        (
-            {"Action": "GetRole", "RoleName": "none"},
-            404,
-            "NoSuchEntity",
-            "The role with name none cannot be found.",
-        ),
-        (
-            {"Action": "DeleteRole", "RoleName": "none"},
-            404,
-            "NoSuchEntity",
-            "The role with name none cannot be found.",
-        ),
-        (
-            {"Action": "Nope"},
-            400,
-            "InvalidAction",
-            "Could not find operation Nope for version 2010-05-08",
-        ),
-        (
-            {"Action": "CreateUser", "UserName": "u"},
-            400,
-            "UnsupportedOperationException",
-            "Lambent does not support the operation iam:CreateUser yet.",
-        ),
-        (
-            {"Action": "CreateRole", "RoleName": "r", "AssumeRolePolicyDocument": "{"},
-            400,
-            "MalformedPolicyDocument",
-            "This policy contains invalid Json",
-        ),
-    ],
-)
-def test_iams_errors_are_xml(
-    there: RunningServer, fields: dict[str, str], status: int, code: str, text: str
-) -> None:
-    """AWS's query protocol; texts: LocalStack's recordings, test_iam_roles.snapshot.json."""
-    body = urlencode({**fields, "Version": "2010-05-08"}).encode()
-    headers = {"content-type": "application/x-www-form-urlencoded"}
-    answer = send(there, "POST", "/", body, headers=headers, service="iam")
-    assert answer.status == status
-    assert answer.headers["content-type"] == "text/xml"
-    assert f"<Code>{code}</Code><Message>{text}</Message>".encode() in answer.body
-    request_id = answer.headers["x-amzn-requestid"]
-    assert f"<RequestId>{request_id}</RequestId>".encode() in answer.body

@@ -159,7 +159,11 @@ def test_the_aws_cli_knows_who_it_is_and_what_the_account_has(aws: Aws) -> None:
 
 def test_the_aws_cli_handles_layers_tags_and_configuration(aws: Aws, tmp_path: Path) -> None:
     (tmp_path / "layer.zip").write_bytes(make_zip({"python/shared.py": "VALUE = 'layered'\n"}))
-    source = "import os, shared\ndef handler(event, context):\n    return [shared.VALUE, os.environ['WORD']]\n"
+    source = """
+import os, shared
+def handler(event, context):
+    return [shared.VALUE, os.environ["WORD"]]
+"""
     (tmp_path / "code.zip").write_bytes(make_zip({"app.py": source}))
     layer = aws(
         *("lambda", "publish-layer-version", "--layer-name", "cli-layer"),

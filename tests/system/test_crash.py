@@ -231,7 +231,7 @@ class Writer:
     def settle(self, found: dict[str, State]) -> None:
         """Compare with what the restarted server has; what it has is what counts from now on."""
         step, self.open_step = self.open_step, None
-        for key in self.keys():
+        for key in self.resources():
             state = self.states.get(key)
             there = found.get(key)
             if step is None or step.key != key:
@@ -253,7 +253,7 @@ class Writer:
             return [state]
         return [state, {**(state or {}), new[0]: step.after["adding"]}]
 
-    def keys(self) -> list[str]:
+    def resources(self) -> list[str]:
         kinds = ("function", "layer", "role", "group")
         return [f"{kind}/{name}{self.number}" for kind in kinds for name in NAMES]
 
@@ -347,12 +347,15 @@ def test_what_was_acknowledged_survives_50_kills_and_nothing_else_is_there(
     try:
         for rounds in range(1, ROUNDS + 1):
             assert time.monotonic() - began < TIME_MAX_S, f"only {rounds} rounds in time"
-            kill_while_writing(server, writers, chance, traces)
+            threads = begin_writing(server, writers, chance)
+            traces.watch(server)
+            server.kill()
+            end_writing(writers, threads)
             server.start()
             found = look(server)
             for writer in writers:
                 writer.settle(found)
-            known = {key for writer in writers for key in writer.keys()}
+            known = {key for writer in writers for key in writer.resources()}
             assert set(found) <= known, set(found) - known
             assert_no_stray_files(server.data_dir, found)
             if rounds % 2 == 0:
@@ -366,19 +369,47 @@ def test_what_was_acknowledged_survives_50_kills_and_nothing_else_is_there(
     traces.assert_none()
 
 
-def kill_while_writing(
-    server: RunningServer, writers: list[Writer], chance: random.Random, traces: Traces
-) -> None:
+def begin_writing(
+    server: RunningServer, writers: list[Writer], chance: random.Random
+) -> list[threading.Thread]:
+    """Returns at a random instant of what the writers do."""
     clients = {name: server.client(name) for name in ("lambda", "iam", "logs")}
     threads = [threading.Thread(target=writer.run, args=(clients,)) for writer in writers]
     for thread in threads:
         thread.start()
     # The random instant itself: this wait is what is tested.
     time.sleep(chance.random() ** 2 * RUN_S_MAX)
-    traces.watch(server)
-    server.kill()
+    return threads
+
+
+def end_writing(writers: list[Writer], threads: list[threading.Thread]) -> None:
     for thread in threads:
         thread.join(20)
-        assert not thread.is_alive(), "a client still waits for a server that was killed"
+        assert not thread.is_alive(), "a client still waits for a server that is gone"
     for writer in writers:
         assert not writer.failure, writer.failure
+
+
+def test_sigterm_amid_writes_ends_well_and_keeps_what_was_acknowledged(tmp_path: Path) -> None:
+    """Writes under way are finished or refused; nothing is logged as a fault."""
+    chance = random.Random(SEED)
+    traces = Traces(tmp_path)
+    writers = [Writer(number, random.Random(SEED + 1 + number)) for number in range(WRITERS)]
+    server = RunningServer(tmp_path / "data", ("--parked", "1")).start()
+    try:
+        for _ in range(8):
+            threads = begin_writing(server, writers, chance)
+            traces.watch(server)
+            assert server.stop() == 0, server.log()
+            end_writing(writers, threads)
+            server.start()
+            found = look(server)
+            for writer in writers:
+                writer.settle(found)
+            assert_no_stray_files(server.data_dir, found)
+        assert server.stop() == 0
+    finally:
+        server.kill()
+    assert "fault" not in server.log(), server.log()[-3_000:]
+    assert "Traceback" not in server.log(), server.log()[-3_000:]
+    traces.assert_none()

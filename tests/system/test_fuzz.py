@@ -20,14 +20,14 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import RunningServer, running
+from tests.system.cases import Case, make_case
 from tests.system.host import connection, get_json, resident_bytes
-from tests.system.requests import Case, make_case
 
 SEED = int(os.environ.get("LAMBENT_TEST_SEED", "20261"))
 REQUESTS = 20_000
 CLIENTS = 8
 CANARY = "canary-6f1d2c"
-GROWTH_BYTES_MAX = 24 * 1024 * 1024
+GROWTH_BYTES_MAX = 12 * 1024 * 1024
 SLOW_HEADS = (
     b"GET /",
     b"POST /2015-03-31/functions/target/invocations HTTP/1.1\r\nhost: x\r\n",

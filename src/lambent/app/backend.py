@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from lambent.domain.errors import PlatformFault
+from lambent.domain.interpreter import Interpreter
 from lambent.placement.placement import environments_ceiling
 from lambent.runtime import python as python_runtime
 from lambent.sandbox.cgroups import detect_cgroups
@@ -22,6 +23,8 @@ INSIDE_PORT = 4566
 """Where a function finds Lambent's endpoint on its own loopback, whatever the server's port is."""
 AWS_SDK = ("boto3", "botocore", "s3transfer", "jmespath", "dateutil", "urllib3", "six")
 """What Lambda's Python runtimes bring: boto3 and all that it needs."""
+SDK_MINOR_MIN = 10
+"""botocore 1.44 needs Python 3.10: older runtimes have no SDK of ours."""
 
 
 def make_backend(
@@ -40,13 +43,16 @@ def make_backend(
         on_listener=on_listener,
         cgroups=detect_cgroups(),
         network=make_network(settings.network, as_root),
-        runtime_packages=sdk_paths(),
+        runtime_packages=sdk_paths,
         hidden=(settings.data_dir,),
     )
 
 
-def sdk_paths() -> list[Path]:
-    """Files and folders of the SDK in this interpreter's site-packages."""
+def sdk_paths(interpreter: Interpreter) -> list[Path]:
+    """Files and folders of the SDK in our own site-packages; none for a Python it does not fit."""
+    minor = int(interpreter.runtime.rpartition(".")[2])
+    if minor < SDK_MINOR_MIN:
+        return []
     paths = []
     for name in AWS_SDK:
         spec = importlib.util.find_spec(name)

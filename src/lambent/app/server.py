@@ -69,9 +69,12 @@ class Server:
             settings, code_root=self.files.root, on_listener=self._on_listener
         )
         self.parking = Parking(self.backend, self.interpreters, tasks, parked=settings.parked)
+        self.publisher = Publisher(
+            self.files, self.backend, self.parking, self.interpreters, how_to_get=how_to_get
+        )
         self.placement = Placement(
             Platform(
-                launcher=self.parking,
+                launcher=self.publisher,
                 specs=Specs(self.files),
                 logs=self.logs,
                 meter=self.meter,
@@ -90,9 +93,7 @@ class Server:
             database=self.database,
             files=self.files,
             packages=Packages(self.files, executor=blocking),
-            publisher=Publisher(
-                self.files, self.backend, self.parking, self.interpreters, how_to_get=how_to_get
-            ),
+            publisher=self.publisher,
             retirer=self.placement,
         )
         self.layers = Layers(self.registry, clock=self.clock)

@@ -357,7 +357,7 @@ class Environment(asyncio.Protocol):
 
     async def _start_sandbox(self, generation: int) -> None:
         try:
-            sandbox = await self._platform.launcher.take(self.version.runtime)
+            sandbox = await self._platform.launcher.take(self.version)
         except Exception as error:  # whatever the host refused: this environment cannot start
             log.error("no sandbox for %s: %s", self.version.name, error)
             if generation == self._generation:

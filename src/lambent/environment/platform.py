@@ -39,7 +39,7 @@ class Lease:
 class Launcher(Protocol):
     """Gives blank sandboxes, parked ones first."""
 
-    async def take(self, runtime: str) -> Sandbox: ...
+    async def take(self, version: FunctionVersion) -> Sandbox: ...
 
 
 class SpecFactory(Protocol):

@@ -16,6 +16,9 @@ log = logging.getLogger("lambent")
 
 REFILL_DELAY_S = 0.02
 
+Kind = tuple[str, str]
+"""Runtime, and what its zygote has loaded: parked sandboxes of one kind are alike."""
+
 
 class RuntimeUnavailable(Exception):
     """No interpreter of that runtime was found on this host."""
@@ -36,27 +39,28 @@ class Parking:
         self._interpreters = interpreters
         self._tasks = tasks
         self._target = parked
-        self._parked: dict[str, deque[Sandbox]] = {}
-        self._refilling: set[str] = set()
+        self._parked: dict[Kind, deque[Sandbox]] = {}
+        self._refilling: set[Kind] = set()
         self._open = True
 
-    def parked_count(self, runtime: str) -> int:
-        return len(self._parked.get(runtime, ()))
-
-    async def take(self, runtime: str) -> Sandbox:
+    async def take(self, runtime: str, preload: str) -> Sandbox:
         """A blank sandbox. Raises RuntimeUnavailable, or OSError where the host refuses."""
-        parked = self._parked.get(runtime)
+        kind = (runtime, preload)
+        parked = self._parked.get(kind)
         sandbox = parked.pop() if parked else None
         if sandbox is None:
-            sandbox = await self._launch(runtime)
-        self.refill(runtime, delay_s=REFILL_DELAY_S)
+            sandbox = await self._launch(kind)
+        self._refill_soon(kind, REFILL_DELAY_S)
         return sandbox
 
-    def refill(self, runtime: str, *, delay_s: float = 0.0) -> None:
-        """See to it that `runtime` soon has its parked sandboxes again."""
-        if self._target and self._open and runtime not in self._refilling:
-            self._refilling.add(runtime)
-            self._tasks.spawn(self._refill(runtime, delay_s), name=f"park {runtime}")
+    def refill(self, runtime: str, preload: str) -> None:
+        """See to it that there are parked sandboxes for such functions."""
+        self._refill_soon((runtime, preload), 0.0)
+
+    def _refill_soon(self, kind: Kind, delay_s: float) -> None:
+        if self._target and self._open and kind not in self._refilling:
+            self._refilling.add(kind)
+            self._tasks.spawn(self._refill(kind, delay_s), name=f"park {kind[0]}")
 
     async def close(self) -> None:
         """End all parked sandboxes and park no more."""
@@ -67,32 +71,33 @@ class Parking:
                 sandbox.kill()
                 await sandbox.close()
 
-    async def _refill(self, runtime: str, delay_s: float) -> None:
+    async def _refill(self, kind: Kind, delay_s: float) -> None:
         try:
             await asyncio.sleep(delay_s)  # the invocation that took one goes first
-            parked = self._parked.setdefault(runtime, deque())
+            parked = self._parked.setdefault(kind, deque())
             while self._open and len(parked) < self._target:
-                sandbox = await self._launch(runtime)
+                sandbox = await self._launch(kind)
                 if not self._open:
                     sandbox.kill()
                     await sandbox.close()
                     return
                 parked.append(sandbox)
-                sandbox.exited.add_done_callback(partial(self._died, runtime, sandbox))
+                sandbox.exited.add_done_callback(partial(self._died, kind, sandbox))
         except (OSError, RuntimeUnavailable) as error:
-            log.warning("no sandbox could be parked for %s: %s", runtime, error)
+            log.warning("no sandbox could be parked for %s: %s", kind[0], error)
         finally:
-            self._refilling.discard(runtime)
+            self._refilling.discard(kind)
 
-    def _died(self, runtime: str, sandbox: Sandbox, _exit: asyncio.Future[SandboxExit]) -> None:
-        parked = self._parked.get(runtime)
+    def _died(self, kind: Kind, sandbox: Sandbox, _exit: asyncio.Future[SandboxExit]) -> None:
+        parked = self._parked.get(kind)
         if parked is not None and sandbox in parked:
             parked.remove(sandbox)
             self._tasks.spawn(sandbox.close(), name=f"close {sandbox.sandbox_id}")
-            self.refill(runtime, delay_s=1.0)
+            self._refill_soon(kind, 1.0)
 
-    async def _launch(self, runtime: str) -> Sandbox:
+    async def _launch(self, kind: Kind) -> Sandbox:
+        runtime, preload = kind
         interpreter = self._interpreters.get(runtime)
         if interpreter is None:
             raise RuntimeUnavailable(f"no interpreter for {runtime} was found on this host")
-        return await self._backend.launch(interpreter)
+        return await self._backend.launch(interpreter, preload=preload)

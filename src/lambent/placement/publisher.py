@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 from collections.abc import Callable, Mapping
@@ -12,9 +13,12 @@ from lambent.domain import limits
 from lambent.domain.function import FunctionVersion, State, Status
 from lambent.domain.interpreter import Interpreter
 from lambent.placement.parking import Parking
-from lambent.sandbox.interface import SandboxBackend, SandboxSpec
+from lambent.placement.preload import choose_preload
+from lambent.sandbox.interface import Sandbox, SandboxBackend, SandboxSpec
 
 log = logging.getLogger("lambent")
+
+PRELOADS_MAX = 10_000
 
 
 class CodeFolders(Protocol):
@@ -62,6 +66,7 @@ class Publisher:
         self._parking = parking
         self._interpreters = interpreters
         self._how_to_get = how_to_get
+        self._preloads: dict[tuple[str, ...], str] = {}
         self._compiled: set[tuple[int, str]] = set()
         """Inode of a folder (a digest may go and come back) and runtime."""
 
@@ -74,18 +79,38 @@ class Publisher:
                 reason=f"{self._how_to_get(version.runtime)}.",
                 reason_code="InvalidRuntime",
             )
-        for folder in (self._folders.task_dir(version), self._folders.opt_dir(version)):
-            if folder is not None:
-                await self._compile(interpreter, folder)
-        self._parking.refill(version.runtime)
+        preload = await self.preload(version)
+        for folder in self._folders_of(version):
+            await self._compile(interpreter, folder, preload)
+        self._parking.refill(version.runtime, preload)
         return Status(value=State.ACTIVE)
 
-    async def _compile(self, interpreter: Interpreter, folder: Path) -> None:
+    async def preload(self, version: FunctionVersion) -> str:
+        """What the zygote of this version's environments has loaded; read once per package."""
+        key = (version.code.digest, *(layer.package.digest for layer in version.layers))
+        found = self._preloads.get(key)
+        if found is None:
+            folders = self._folders_of(version)
+            found = await asyncio.to_thread(choose_preload, folders)
+            if len(self._preloads) >= PRELOADS_MAX:
+                self._preloads.clear()
+            self._preloads[key] = found
+        return found
+
+    async def take(self, version: FunctionVersion) -> Sandbox:
+        """A blank sandbox for `version`: parked or new."""
+        return await self._parking.take(version.runtime, await self.preload(version))
+
+    def _folders_of(self, version: FunctionVersion) -> list[Path]:
+        task, opt = self._folders.task_dir(version), self._folders.opt_dir(version)
+        return [task] if opt is None else [task, opt]
+
+    async def _compile(self, interpreter: Interpreter, folder: Path, preload: str) -> None:
         try:
             key = (os.stat(folder).st_ino, interpreter.runtime)
             if key in self._compiled:
                 return
-            await self._backend.compile(interpreter, folder)
+            await self._backend.compile(interpreter, folder, preload=preload)
             self._compiled.add(key)
         except OSError as error:  # uncompiled code still runs, only its cold start is slower
             log.warning("could not compile %s: %s", folder.name, error)

@@ -94,9 +94,14 @@ class SandboxBackend(Protocol):
 
     async def start(self) -> None: ...
 
-    async def launch(self, interpreter: Interpreter) -> Sandbox: ...
+    async def launch(self, interpreter: Interpreter, *, preload: str) -> Sandbox:
+        """A blank one, forked from a zygote that has called `preload` of the guest program.
 
-    async def compile(self, interpreter: Interpreter, folder: Path) -> None:
+        The more a zygote has loaded, the dearer its forks: hence one for each need.
+        """
+        ...
+
+    async def compile(self, interpreter: Interpreter, folder: Path, *, preload: str) -> None:
         """Compile the *.py in `folder` in a jail of its own, bounded; failures are tolerated."""
         ...
 

@@ -29,6 +29,8 @@ from .zygote_process import ZygoteFailed, ZygoteProcess, launcher_command
 
 __all__ = ["NamespaceBackend", "NamespacesUnavailable", "ZygoteFailed", "probe_host"]
 
+PRELOAD = "preload"
+"""The guest program's function that a zygote calls unless told otherwise."""
 _UID_FIRST = 200_000
 _UIDS = 60_000
 _PROBE_TIMEOUT_S = 10.0
@@ -89,14 +91,14 @@ class NamespaceBackend:
         on_listener: Callable[[str, int, socket.socket], None],
         cgroups: CgroupBackend | CgroupsUnavailable,
         network: Network,
-        runtime_packages: Sequence[Path] = (),
+        runtime_packages: Callable[[Interpreter], Sequence[Path]] = lambda _: (),
         program: str = "bootstrap",
-        preload: Sequence[str] = (),
         hidden: Sequence[Path] = (),
     ) -> None:
         """`code_root` holds every folder that is ever bound. `on_listener` gets each sandbox's
         listening sockets (id, port, socket) and owns them. `program` is a module of `program_dir`
-        with `run(channel, program)` and perhaps `preload()`; `preload` are modules to import too.
+        with `run(channel, program)` and functions that a zygote calls once, to preload.
+        `runtime_packages`: files and folders that an interpreter finds beside the program.
         """
         self._code_root = code_root.resolve()
         self._program_dir = program_dir
@@ -104,13 +106,12 @@ class NamespaceBackend:
         self._on_listener = on_listener
         self._cgroups = cgroups
         self._network = network
-        self._runtime_packages = tuple(runtime_packages)
+        self._runtime_packages = runtime_packages
         self._program = program
-        self._preload = tuple(preload)
         self._hidden = tuple(hidden)
         self._facts: HostFacts | None = None
-        self._zygotes: dict[Path, ZygoteProcess] = {}
-        self._starting: dict[Path, asyncio.Lock] = {}
+        self._zygotes: dict[tuple[Path, str], ZygoteProcess] = {}
+        self._starting: dict[tuple[Path, str], asyncio.Lock] = {}
         self._sandboxes: dict[str, NamespaceSandbox] = {}
         self._uids_used: set[int] = set()
         self._uid_next = 0
@@ -124,17 +125,19 @@ class NamespaceBackend:
             await self._cgroups.clean_leftovers()
         await self._network.start()
 
-    async def launch(self, interpreter: Interpreter) -> NamespaceSandbox:
+    async def launch(self, interpreter: Interpreter, *, preload: str = PRELOAD) -> NamespaceSandbox:
         """A blank sandbox whose process exists; it warms up meanwhile (`warmed`).
 
         Raises ZygoteFailed, OSError.
         """
-        return await self._launch(interpreter, with_network=True)
+        return await self._launch(interpreter, preload, with_network=True)
 
-    async def compile(self, interpreter: Interpreter, folder: Path) -> None:
+    async def compile(
+        self, interpreter: Interpreter, folder: Path, *, preload: str = PRELOAD
+    ) -> None:
         """Compile *.py under `folder`; whatever goes wrong leaves it as it was, or partly done."""
         try:
-            sandbox = await self._launch(interpreter, with_network=False)
+            sandbox = await self._launch(interpreter, preload, with_network=False)
         except (ZygoteFailed, OSError):
             return
         try:
@@ -169,8 +172,10 @@ class NamespaceBackend:
             network_items=self._network.report_items(),
         )
 
-    async def _launch(self, interpreter: Interpreter, *, with_network: bool) -> NamespaceSandbox:
-        zygote = await self._zygote(interpreter)
+    async def _launch(
+        self, interpreter: Interpreter, preload: str, *, with_network: bool
+    ) -> NamespaceSandbox:
+        zygote = await self._zygote(interpreter, preload)
         ours, theirs = socket.socketpair()
         output, output_write = os.pipe()
         ours.setblocking(False)
@@ -217,11 +222,11 @@ class NamespaceBackend:
             return "clone_into", (entry.clone_into,)
         return "write_zero", entry.write_zero
 
-    async def _zygote(self, interpreter: Interpreter) -> ZygoteProcess:
+    async def _zygote(self, interpreter: Interpreter, preload: str) -> ZygoteProcess:
         """The running one, else a new one; those who ask meanwhile wait for the same."""
         if self._stopped:
             raise ZygoteFailed("the backend is stopped")
-        key = interpreter.executable
+        key = (interpreter.executable, preload)
         zygote = self._zygotes.get(key)
         if zygote is not None and zygote.alive:
             return zygote
@@ -231,7 +236,7 @@ class NamespaceBackend:
                 return zygote
             zygote = ZygoteProcess(interpreter)
             self._zygotes[key] = zygote
-            await zygote.start(self._plan(interpreter), self._zygote_config(interpreter))
+            await zygote.start(self._plan(interpreter), self._zygote_config(interpreter, preload))
             return zygote
 
     def _plan(self, interpreter: Interpreter) -> Mapping[str, object]:
@@ -239,17 +244,17 @@ class NamespaceBackend:
             interpreter,
             code_root=self._code_root,
             program_dir=self._program_dir,
-            runtime_packages=self._runtime_packages,
+            runtime_packages=self._runtime_packages(interpreter),
             resolv_conf=self._network.resolv_conf(),
             hidden=(self._code_root, *self._hidden),
         ).to_json()
 
-    def _zygote_config(self, interpreter: Interpreter) -> Mapping[str, object]:
+    def _zygote_config(self, interpreter: Interpreter, preload: str) -> Mapping[str, object]:
         return {
             "ports": self._ports,
             "python_paths": [path.format(python=interpreter.runtime) for path in _PYTHON_PATHS],
             "program": self._program,
-            "preload": self._preload,
+            "preload": preload,
         }
 
     def _pass_listeners(self, sandbox_id: str, listeners: list[int]) -> None:

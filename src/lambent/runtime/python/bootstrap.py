@@ -1,7 +1,7 @@
 """The Python runtime inside an execution environment: load the handler, then serve invocations.
 
-A zygote imports this module once, calls `preload()`, and forks; the fork, once jailed, calls
-`run(channel, program)`, which never returns. Everything is imported here at the top, because an
+A zygote imports this module once, calls `preload()` or `preload_sdk()`, and forks; the fork, once
+jailed, calls `run(channel, program)`, which never returns. Everything is imported here at the top, because an
 import in the fork costs milliseconds of a cold start. What functions can observe (error payloads,
 log lines, the context, sys.path) follows AWS's runtime, awslambdaric.
 
@@ -343,9 +343,14 @@ def _exit_status(leaving: SystemExit) -> int:
 
 
 def preload() -> None:
-    """Import what functions commonly use, so that forks share it; leaves one thread."""
+    """For functions without the AWS SDK: what many of them import, so that forks share it."""
     for name in _COMMON:
         importlib.import_module(name)
+
+
+def preload_sdk() -> None:
+    """For functions that use the AWS SDK. Its pages make every fork dearer, by 1 to 2 ms."""
+    preload()
     try:
         _lambent_sdk.preload()
     except Exception:

@@ -78,12 +78,7 @@ def _load_program(config: dict[str, Any]) -> Any:
     stdlib = [path for path in sys.path if path.startswith("/var/lang/")]
     sys.path[:] = ["/var/runtime"] + [path for path in stdlib if "-packages" not in path]
     program = importlib.import_module(config["program"])
-    for name in config["preload"]:
-        try:
-            importlib.import_module(name)
-        except ImportError:
-            pass  # not every runtime has boto3
-    preload = getattr(program, "preload", None)
+    preload = getattr(program, config["preload"], None)
     if preload is not None:
         preload()
     os.environ.clear()
