@@ -38,7 +38,7 @@ HEADER_TIMEOUT_S = 20
 LEAKS = re.compile(
     rb"Traceback|File \"/|object at 0x|<class '|lambent\.[a-z_]+\.|site-packages|"
     rb"(Key|Type|Attribute|Index|Unicode\w*|Recursion|Overflow|OS)Error\b|'NoneType'|"
-    + CANARY.encode()
+    rb"Value '(None|True|False)'|\{'\w*': |\bb'\\\\x|" + CANARY.encode()
 )
 
 

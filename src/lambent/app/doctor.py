@@ -31,10 +31,11 @@ def doctor(arguments: argparse.Namespace) -> int:
         print(json.dumps(value, indent=2))
         return 0
     print(f"Isolation: {report.backend}, {'as root' if report.as_root else 'as an ordinary user'}")
+    width = max((len(item.name) for item in report.items), default=0) + 2
     for item in report.items:
-        print(f"  {'yes' if item.enforced else 'NO ':<4}{item.name:<14}{item.how}")
+        print(f"  {'yes' if item.enforced else 'NO':<5}{item.name:<{width}}{item.how}")
         if item.hint:
-            print(f"      {'':<14}→ {item.hint}")
+            print(f"  {'':<5}{'':<{width}}→ {item.hint}")
     print("Runtimes:")
     for runtime in RUNTIMES:
         found = interpreters.get(runtime)

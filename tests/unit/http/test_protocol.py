@@ -120,6 +120,18 @@ def test_pipelined_requests_are_answered_in_their_order(connect: Connect) -> Non
     assert wire.sent.endswith(b"\r\n\r\n2")
 
 
+def test_a_pipeline_cut_anywhere_is_not_taken_for_one_large_head(connect: Connect) -> None:
+    """Found by the fuzz test: what is fed counts against the request that it belongs to."""
+    post = b"POST /x HTTP/1.1\r\nx-filler: %b\r\ncontent-length: 900\r\n\r\n" % (b"f" * 500)
+    pipeline = (post + b"b" * 900) * 8
+    for size in range(100, 6_000, 97):
+        connection, _, application = connect()
+        for begin in range(0, len(pipeline), size):
+            connection.data_received(pipeline[begin : begin + size])
+        assert application.refusals == [], f"in parts of {size} bytes"
+        connection.connection_lost(None)
+
+
 def test_a_long_pipeline_pauses_reading(connect: Connect) -> None:
     connection, wire, application = connect()
     connection.data_received(b"GET / HTTP/1.1\r\n\r\n" * (PIPELINE_MAX + 1))
@@ -174,6 +186,22 @@ def test_a_client_that_leaves_is_told_of_and_a_late_answer_is_dropped(connect: C
     assert left == [True]
     application.exchanges[0].respond(200, (), b"late")
     assert wire.sent == b""
+
+
+def test_a_client_that_has_ended_its_side_gets_all_answers_and_then_the_end(
+    connect: Connect,
+) -> None:
+    connection, wire, application = connect()
+    connection.data_received(b"GET /1 HTTP/1.1\r\n\r\nGET /2 HTTP/1.1\r\n\r\n")
+    assert connection.eof_received()
+    application.exchanges[0].respond(200, (), b"1")
+    assert not wire.closed
+    run_once(connect)
+    application.exchanges[1].respond(200, (), b"2")
+    assert wire.sent.endswith(b"connection: close\r\n\r\n2")
+    assert wire.closed
+    connection, _, _ = connect()
+    assert not connection.eof_received()
 
 
 def test_http_1_0_and_connection_close_end_the_connection(connect: Connect) -> None:

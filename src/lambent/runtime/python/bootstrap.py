@@ -1,9 +1,9 @@
 """The Python runtime inside an execution environment: load the handler, then serve invocations.
 
 A zygote imports this module once, calls `preload()` or `preload_sdk()`, and forks; the fork, once
-jailed, calls `run(channel, program)`, which never returns. Everything is imported here at the top, because an
-import in the fork costs milliseconds of a cold start. What functions can observe (error payloads,
-log lines, the context, sys.path) follows AWS's runtime, awslambdaric.
+jailed, calls `run(channel, program)`, which never returns. Everything is imported here at the top,
+because an import in the fork costs milliseconds of a cold start. What functions can observe (error
+payloads, log lines, the context, sys.path) follows AWS's runtime, awslambdaric.
 
 Standard library only; runs on Python 3.8 and newer.
 """
@@ -32,6 +32,7 @@ import _lambent_marshal  # type: ignore[import-not-found]
 import _lambent_sdk  # type: ignore[import-not-found]
 
 RESPONSE_BYTES_MAX = 6291556  # 6 MiB + 100
+REHEARSALS = 8
 REQUEST_ID_IN_ERRORS = sys.version_info >= (3, 9)
 
 # AWS prints it before the error that ended an initialisation.
@@ -346,6 +347,10 @@ def preload() -> None:
     """For functions without the AWS SDK: what many of them import, so that forks share it."""
     for name in _COMMON:
         importlib.import_module(name)
+    # What Python learns while it runs (specialised code, cached attributes) it learns here, and
+    # not in every fork, where each note of it costs a page.
+    for _ in range(REHEARSALS):
+        rehearse()
 
 
 def preload_sdk() -> None:

@@ -15,6 +15,7 @@ from __future__ import annotations
 import _signal  # type: ignore[import-not-found]  # typeshed leaves it out
 import array
 import fcntl
+import gc
 import json
 import os
 import select
@@ -100,6 +101,7 @@ def _become_sandbox(
     jail.shut(blueprint, settings, has_proc)
     os.chdir("/var/task")
     sys.path[:0] = blueprint.python_paths
+    gc.enable()
     return program
 
 

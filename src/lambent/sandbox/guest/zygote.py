@@ -40,6 +40,7 @@ _DESCRIPTORS_MAX = 8
 def main(arguments: list[str]) -> None:
     control = socket.socket(fileno=int(arguments[0]))
     control.set_inheritable(False)
+    gc.disable()  # a collection here leaves holes all over, which forks would fill page by page
     in_user_namespace = arguments[1] == "1"
     config = json.loads(control.recv(_MESSAGE_BYTES_MAX))
     program = _load_program(config)
@@ -68,7 +69,6 @@ def main(arguments: list[str]) -> None:
     # A fork takes along one thread only; locks that another holds would stay locked for ever.
     if threading.active_count() != 1:
         raise RuntimeError("the guest program's preload left a thread running")
-    gc.collect()
     gc.freeze()
     Zygote(control, blueprint).serve(ready)
 
