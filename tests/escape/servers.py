@@ -203,7 +203,8 @@ class World:
         self.server.start()
         self._client = self.server.client("lambda")
         files = self._files("neighbour") | {self.file_name: self.other.value}
-        self.deploy("neighbour", files=files, Environment={"Variables": {"S": self.other.value}})
+        variables = {"SECRET": self.other.value}
+        self.deploy("neighbour", files=files, Environment={"Variables": variables})
         self.call("neighbour")
 
     @functools.cached_property

@@ -31,7 +31,7 @@ def host_address() -> str:
 
 
 def test_the_hosts_services_cannot_be_reached_and_lambents_endpoint_can(world: World) -> None:
-    own = world.result("listener", {"do": "listen", "port": 9}, program="network")["address"]
+    own = world.result("listener", {"do": "listen", "port": 8999}, program="network")["address"]
     with host_listener() as listener:
         port = listener.getsockname()[1]
         hosts = ["127.0.0.1", "127.0.0.2", host_address(), "0.0.0.0"]

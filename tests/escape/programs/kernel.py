@@ -42,7 +42,8 @@ def handler(event, context):
 
 def status():
     """What the kernel says of this process's rights."""
-    lines = open("/proc/self/status").read().splitlines()
+    with open("/proc/self/status") as file:
+        lines = file.read().splitlines()
     return {line.split(":")[0]: line.split(":", 1)[1].strip() for line in lines}
 
 
@@ -215,7 +216,7 @@ def privileges():
 
 
 def raise_limit(kind):
-    soft, hard = resource.getrlimit(kind)
+    _, hard = resource.getrlimit(kind)
     resource.setrlimit(kind, (hard + 1, hard + 1))
 
 

@@ -78,6 +78,10 @@ def _become_sandbox(
 ) -> bytes | None:
     """All up to the closed jail; returns the guest program's bytes, None when there is nothing."""
     syscalls.prctl(syscalls.PR_SET_PDEATHSIG, _signal.SIGKILL, "parent-death signal")
+    # kill(0) reaches a whole process group, whatever pid namespaces its members are in: with the
+    # zygote's an ordinary user's function could kill all others. A session has its own autogroup
+    # too, so where no cgroup shares out the processors the scheduler still does.
+    os.setsid()
     _signal.set_wakeup_fd(-1)
     _signal.signal(_signal.SIGCHLD, _signal.SIG_DFL)
     has_proc = jail.mount_proc(blueprint.in_user_namespace)
