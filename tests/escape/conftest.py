@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from collections.abc import Iterator
@@ -19,29 +20,36 @@ def give_up(reason: str) -> None:
     pytest.skip(reason)
 
 
-@pytest.fixture(scope="package", params=["root", "ordinary"])
-def leftovers(request: pytest.FixtureRequest) -> Iterator[Leftovers]:
-    """A server run by that user. Whatever it leaves on the host is an error at its end."""
+@contextlib.contextmanager
+def make_leftovers(name: str) -> Iterator[Leftovers]:
+    """A world that is not yet started, of that user."""
     if sys.platform != "linux":
         pytest.skip("namespaces are Linux's")
-    if request.param == "root" and os.geteuid() != 0:
+    if name == "root" and os.geteuid() != 0:
         give_up("needs root")
     with world_folder() as folder:
         try:
-            user = make_user(request.param, folder)
+            user = make_user(name, folder)
         except NoInterpreter as error:
             give_up(str(error))
         one = Leftovers(World(user, folder))
-        server = one.world.server
         try:
-            one.world.start()
             yield one
-            one.watch()
-            assert server.stop() == 0, server.log()
-            assert "Traceback" not in server.log(), server.log()
-            one.assert_none()
         finally:
-            server.kill()
+            one.world.server.kill()
+
+
+@pytest.fixture(scope="package", params=["root", "ordinary"])
+def leftovers(request: pytest.FixtureRequest) -> Iterator[Leftovers]:
+    """A server run by that user. Whatever it leaves on the host is an error at its end."""
+    with make_leftovers(request.param) as one:
+        server = one.world.server
+        one.world.start()
+        yield one
+        one.watch()
+        assert server.stop() == 0, server.log()
+        assert "Traceback" not in server.log(), server.log()
+        one.assert_none()
 
 
 @pytest.fixture
@@ -49,3 +57,11 @@ def world(leftovers: Leftovers) -> Iterator[World]:
     """The server that hostile functions run on; each test's processes are remembered."""
     yield leftovers.world
     leftovers.watch()
+
+
+@pytest.fixture(params=["root", "ordinary"])
+def doomed(request: pytest.FixtureRequest) -> Iterator[Leftovers]:
+    """A server of the test's own, started, that the test may kill."""
+    with make_leftovers(request.param) as one:
+        one.world.start()
+        yield one

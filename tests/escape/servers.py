@@ -13,11 +13,13 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from botocore.exceptions import ClientError
 
 import lambent
 from tests.conftest import RUNTIME, RunningServer
@@ -258,9 +260,16 @@ class World:
         answer = self._client.invoke(
             FunctionName=name, Payload=json.dumps(event).encode(), LogType="Tail"
         )
-        payload = json.loads(answer["Payload"].read() or b"null")
+        payload = read_json(answer["Payload"].read())
         seconds = time.monotonic() - begun
         return Answer(payload, answer.get("FunctionError", ""), answer["LogResult"], seconds)
+
+    def try_call(self, name: str, event: Any = None, **options: Any) -> Answer:
+        """As `call`; a refusal of the request is an answer too."""
+        try:
+            return self.call(name, event, **options)
+        except ClientError as error:
+            return Answer(error.response["Error"], "Refused", "", 0.0)
 
     def result(self, name: str, event: Any = None, **options: Any) -> Any:
         """The payload of an invocation that must succeed."""
@@ -275,8 +284,10 @@ class World:
         with ThreadPoolExecutor(1) as pool:
             yield pool.submit(self.call, name, event)
 
-    def watch_neighbour(self, while_running: Future[Answer]) -> Watch:
-        """Invoke a neighbour again and again until an invocation is answered."""
+    def watch_neighbour(
+        self, while_running: Future[Answer], look: Callable[[], object] = lambda: None
+    ) -> Watch:
+        """Invoke a neighbour again and again, and `look`, until an invocation is answered."""
         watch = Watch()
         pause = threading.Event()
         while not while_running.done():
@@ -289,7 +300,9 @@ class World:
                 watch.failures.append(str(answer.payload))
             watch.seconds.append(answer.seconds)
             watch.instances.add(answer.payload["instance"])
+            look()
             pause.wait(0.05)
+        print(f"neighbour: {len(watch.seconds)} answers, slowest {max(watch.seconds, default=0)}")
         return watch
 
     def _files(self, program: str) -> dict[str, str | bytes]:
@@ -297,6 +310,14 @@ class World:
             "app.py": (PROGRAMS / f"{program}.py").read_text(),
             "attempts.py": (PROGRAMS / "attempts.py").read_text(),
         }
+
+
+def read_json(data: bytes) -> Any:
+    """A payload; a function may have made it anything."""
+    try:
+        return json.loads(data or b"null")
+    except ValueError:
+        return {"errorType": "not JSON", "errorMessage": repr(data)}
 
 
 @contextlib.contextmanager

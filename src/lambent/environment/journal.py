@@ -46,9 +46,11 @@ class Journal:
         """END and REPORT, and the bill; the tail where one was asked for."""
         out, now_ms = self.out, int(self._clock.wall_s() * 1000)
         out.event_at(now_ms, lines.format_end(request_id))
+        billed = lines.billed_ms(duration_ms, init_ms)
         report = lines.format_report(
             request_id,
             duration_ms=duration_ms,
+            billed=billed,
             memory_mib=self._version.memory_mib,
             peak_mib=peak_mib,
             init_ms=init_ms,
@@ -56,7 +58,7 @@ class Journal:
             error_type=error_type,
         )
         out.event_at(now_ms, report)
-        self._account.ran(lines.billed_ms(duration_ms, init_ms), status is not None)
+        self._account.ran(billed, status is not None)
         return out.take_tail()
 
     def timed_out(self, request_id: str) -> None:

@@ -92,7 +92,8 @@ class Gateway:
             self._refuse_body(exchange)
             return
         status, body = REFUSALS[refusal]
-        exchange.respond(status, (("content-type", "application/json"),), body)
+        headers = (("content-type", "application/json"), ("x-amzn-requestid", new_request_id()))
+        exchange.respond(status, headers, body)
 
     # One modelled call
 
@@ -211,6 +212,10 @@ def send(exchange: Exchange, response: WireResponse) -> None:
 def respond_fault(exchange: Exchange) -> None:
     exchange.respond(
         500,
-        (("content-type", "application/json"), ("x-amzn-errortype", "ServiceException")),
+        (
+            ("content-type", "application/json"),
+            ("x-amzn-errortype", "ServiceException"),
+            ("x-amzn-requestid", new_request_id()),
+        ),
         b'{"Type":"Service","Message":"Lambent met an internal error; its log has the cause."}',
     )

@@ -24,6 +24,7 @@ def format_report(
     request_id: str,
     *,
     duration_ms: float,
+    billed: int,
     memory_mib: int,
     peak_mib: int,
     init_ms: float | None,
@@ -37,7 +38,7 @@ def format_report(
         tail += "" if error_type is None else f"\tError Type: {error_type}"
     return (
         f"REPORT RequestId: {request_id}\tDuration: {duration_ms:.2f} ms\t"
-        f"Billed Duration: {billed_ms(duration_ms, init_ms)} ms\t"
+        f"Billed Duration: {billed} ms\t"
         f"Memory Size: {memory_mib} MB\tMax Memory Used: {peak_mib} MB\t{tail}\n"
     )
 

@@ -99,8 +99,8 @@ class FrameDecoder:
             # Nearly every read is exactly one frame.
             if len(data) >= HEAD_BYTES:
                 length, kind = _HEAD.unpack_from(data)
-                if length + HEAD_BYTES == len(data):
-                    return [(_known(kind, length), data[HEAD_BYTES:])]
+                if length + HEAD_BYTES == len(data) and kind in _FROM_GUEST:
+                    return [(_FROM_GUEST[kind], data[HEAD_BYTES:])]
         elif self._have + len(data) < self._need:
             self._keep(data)
             return []

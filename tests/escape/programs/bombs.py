@@ -3,13 +3,14 @@
 import ctypes
 import mmap
 import os
+import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
 
-from attempts import set_marker
+from attempts import libc, set_marker
 
 MIB = 1024 * 1024
 TAKE = (
@@ -39,7 +40,6 @@ def memory(event):
 
 
 def memory_in_a_subprocess(event):
-    set_marker(event["marker"])
     program = TAKE.format(limit=event["limit_mib"])
     done = subprocess.run(
         [sys.executable or "/var/lang/bin/python3", "-c", program], capture_output=True, text=True
@@ -115,15 +115,29 @@ def open_all():
 
 
 def connections(event):
-    """Opens connections to Lambent's endpoint and says nothing on them."""
+    """Opens connections to Lambent's endpoint, in several processes, and says nothing on them."""
+    workers = []
+    for _ in range(event["processes"]):
+        ours, theirs = os.pipe()
+        if os.fork() == 0:
+            held = connect_until_refused()
+            os.write(theirs, "{} ".format(len(held)).encode())
+            time.sleep(60)
+            os._exit(0)
+        os.close(theirs)
+        workers.append(ours)
+    counts = [int(os.read(worker, 100)) for worker in workers]
+    time.sleep(event["hold_s"])
+    return counts
+
+
+def connect_until_refused():
     held = []
     try:
-        while len(held) < 5000:
+        while True:
             held.append(socket.create_connection(("127.0.0.1", 4566), 1))
-    except OSError as error:
-        time.sleep(event["hold_s"])
-        return {"held": len(held), "error": str(error)}
-    return {"held": len(held), "error": ""}
+    except OSError:
+        return held
 
 
 def processor(event):
@@ -162,3 +176,15 @@ def stack(event):
     """Runs over its own stack in C."""
     sys.setrecursionlimit(10**9)
     ctypes.memset(0, 1, 1)
+
+
+def outlive(event):
+    """Goes on when its parent is gone: without the signal that the parent's death sends."""
+    set_marker(event["marker"])
+    libc.prctl(1, 0, 0, 0, 0)
+    for number in range(1, 65):
+        try:
+            signal.signal(number, signal.SIG_IGN)
+        except (OSError, ValueError):
+            pass
+    spin()

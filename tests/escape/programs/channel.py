@@ -7,7 +7,7 @@ import struct
 import time
 
 HEAD = struct.Struct("<IB")
-RESPONSE, ERROR, LOG = 0x12, 0x13, 0x15
+READY, RESPONSE, ERROR, BAD_EVENT, LOG, OUTPUT = 0x10, 0x12, 0x13, 0x14, 0x15, 0x16
 
 
 def handler(event, context):
@@ -30,14 +30,17 @@ def shutdown(channel):
 
 def garbage(channel):
     channel.sendall(bytes(range(256)) * 64)
+    time.sleep(60)
 
 
 def giant(channel):
     channel.sendall(HEAD.pack(0xFFFFFFFF, RESPONSE) + b"x" * 65536)
+    time.sleep(60)
 
 
 def servers_own_kind(channel):
     channel.sendall(HEAD.pack(10, 0x01) + b"x" * 10)
+    time.sleep(60)
 
 
 def never_finished(channel):
@@ -48,13 +51,42 @@ def never_finished(channel):
 
 def every_kind(channel):
     """Frames of every kind that the server knows, none of them when it is due."""
-    for kind in (0x10, 0x11, 0x14, 0x15, 0x16, 0x10):
+    for kind in (READY, 0x11, LOG, OUTPUT, READY):
         channel.sendall(HEAD.pack(2, kind) + b"{}")
 
 
 def not_json(channel):
     """An answer that no runtime would give."""
     channel.sendall(HEAD.pack(4, ERROR) + b"\xff\xfe\x00[")
+
+
+def bad_event(channel):
+    """Blames the caller, who sent a good one."""
+    channel.sendall(HEAD.pack(2, BAD_EVENT) + b"{}")
+
+
+def tiny_frames(channel):
+    """As many frames as can be, with nothing in them."""
+    flood(channel, HEAD.pack(0, READY) * 10_000)
+
+
+def tiny_outputs(channel):
+    """A long line that grows by one byte a frame."""
+    channel.sendall(HEAD.pack(250_000, OUTPUT) + b"x" * 250_000)
+    flood(channel, (HEAD.pack(1, OUTPUT) + b"x") * 10_000)
+
+
+def large_logs(channel):
+    flood(channel, HEAD.pack(6_000_000, LOG) + b"x" * 6_000_000)
+
+
+def empty_lines(channel):
+    flood(channel, HEAD.pack(50_000, OUTPUT) + b"\n" * 50_000)
+
+
+def flood(channel, data):
+    while True:
+        channel.sendall(data)
 
 
 def many_answers(channel):

@@ -17,7 +17,13 @@ def test_start_and_end_lines() -> None:
 def test_the_report_of_a_cold_start_holds_and_bills_the_init() -> None:
     """INIT is billed since 2025-08-01 (AWS Compute Blog): 719.99 + 5330.2 ms → 6051 ms."""
     report = lines.format_report(
-        ID, duration_ms=719.99, memory_mib=128, peak_mib=36, init_ms=5330.2, status=None
+        ID,
+        duration_ms=719.99,
+        billed=lines.billed_ms(719.99, 5330.2),
+        memory_mib=128,
+        peak_mib=36,
+        init_ms=5330.2,
+        status=None,
     )
     assert report == (
         f"REPORT RequestId: {ID}\tDuration: 719.99 ms\tBilled Duration: 6051 ms\t"
@@ -27,7 +33,13 @@ def test_the_report_of_a_cold_start_holds_and_bills_the_init() -> None:
 
 def test_the_report_of_a_warm_start_holds_no_init() -> None:
     report = lines.format_report(
-        ID, duration_ms=3.01, memory_mib=128, peak_mib=36, init_ms=None, status=None
+        ID,
+        duration_ms=3.01,
+        billed=lines.billed_ms(3.01, None),
+        memory_mib=128,
+        peak_mib=36,
+        init_ms=None,
+        status=None,
     )
     assert report == (
         f"REPORT RequestId: {ID}\tDuration: 3.01 ms\tBilled Duration: 4 ms\t"
@@ -37,7 +49,13 @@ def test_the_report_of_a_warm_start_holds_no_init() -> None:
 
 def test_the_report_of_a_timeout_says_so() -> None:
     report = lines.format_report(
-        ID, duration_ms=3000.0, memory_mib=128, peak_mib=36, init_ms=None, status="timeout"
+        ID,
+        duration_ms=3000.0,
+        billed=lines.billed_ms(3000.0, None),
+        memory_mib=128,
+        peak_mib=36,
+        init_ms=None,
+        status="timeout",
     )
     assert report.endswith("Max Memory Used: 36 MB\tStatus: timeout\n")
     assert "Billed Duration: 3000 ms" in report
