@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import sys
 from collections.abc import Iterator
 
 import pytest
 
-from tests.escape.leftovers import Leftovers
+from tests.escape.leftovers import Leftovers, marked
 from tests.escape.servers import NoInterpreter, World, make_user, world_folder
 
 
@@ -37,6 +38,8 @@ def make_leftovers(name: str) -> Iterator[Leftovers]:
             yield one
         finally:
             one.world.server.kill()
+            for pid in marked(one.world.marker):  # only after a failure
+                os.kill(pid, signal.SIGKILL)
 
 
 @pytest.fixture(scope="package", params=["root", "ordinary"])

@@ -203,6 +203,7 @@ class World:
 
     def start(self) -> None:
         self.server.start()
+        assert self.health["status"] == "ready"
         self._client = self.server.client("lambda")
         files = self._files("neighbour") | {self.file_name: self.other.value}
         variables = {"SECRET": self.other.value}
@@ -293,6 +294,7 @@ class World:
         while not while_running.done():
             try:
                 answer = self.call("neighbour", len(watch.seconds))
+                look()
             except Exception as error:
                 watch.failures.append(repr(error))
                 continue
@@ -300,7 +302,6 @@ class World:
                 watch.failures.append(str(answer.payload))
             watch.seconds.append(answer.seconds)
             watch.instances.add(answer.payload["instance"])
-            look()
             pause.wait(0.05)
         print(f"neighbour: {len(watch.seconds)} answers, slowest {max(watch.seconds, default=0)}")
         return watch

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 
 from tests.escape.servers import World
 
@@ -64,6 +65,19 @@ def test_another_environment_cannot_be_reached(world: World) -> None:
     assert set(found["tcp"].values()) <= REFUSED, found["tcp"]
     heard = world.result("listener", {"do": "heard"})
     assert heard == {"tcp": "nothing", "udp": "nothing"}
+
+
+def test_a_flood_of_connections_leaves_the_host_room_for_its_own(world: World) -> None:
+    """A full connection tracking table would cut the host off."""
+    if not world.enforces("network"):
+        return
+    tracking = Path("/proc/sys/net/netfilter")
+    most = int((tracking / "nf_conntrack_max").read_text())
+    before = int((tracking / "nf_conntrack_count").read_text())
+    options = {"program": "network", "MemorySize": 1769, "Timeout": 30}
+    world.result("network-flood", {"do": "flood", "count": most // 2}, **options)
+    added = int((tracking / "nf_conntrack_count").read_text()) - before
+    assert added < most * 2 // 5, f"{added} of {most} places for connections were taken"
 
 
 def gateway_of(address: str) -> str:

@@ -39,6 +39,9 @@ PREFIX = "lmb"
 _GUEST_NAME = "eth0"
 _TABLE = "lambent_"
 _FORWARDING = "/proc/sys/net/ipv4/ip_forward"
+_TRACKED_MAX = "/proc/sys/net/netfilter/nf_conntrack_max"
+_TRACKED_MAX_DEFAULT = 65_536
+_UNANSWERED_S = 120  # nf_conntrack_tcp_timeout_syn_sent; UDP's is 30
 _RANGES = tuple(f"10.{second}.0.0/16" for second in range(213, 255))
 _SLOTS = 32_000  # pairs of addresses in a /16, with room to spare
 _ATTEMPTS_MAX = 64  # names still held by namespaces that the kernel is taking down
@@ -240,15 +243,17 @@ def _chains(network: str, servers: Iterable[str], *, nat_name: str) -> list[nft.
     other link-local addresses are instance metadata, which would hand out the host's credentials.
     """
     inside, outside = nft.interface_in(PREFIX), nft.interface_out(PREFIX)
+    too_many = inside + nft.new_beyond(*_new_connections()) + nft.drop()
     lookups = [
         inside + nft.destination(server, 32) + nft.port(protocol, 53) + nft.accept()
         for server in servers
         for protocol in (socket.IPPROTO_UDP, socket.IPPROTO_TCP)
     ]
-    to_host = [inside + nft.established() + nft.accept(), *lookups, inside + nft.drop()]
+    to_host = [inside + nft.established() + nft.accept(), too_many, *lookups, inside + nft.drop()]
     through = [
         inside + outside + nft.drop(),
         inside + nft.ipv6() + nft.drop(),
+        too_many,
         *lookups,
         inside + nft.destination("169.254.0.0", 16) + nft.drop(),
         outside + nft.established() + nft.accept(),
@@ -270,6 +275,20 @@ def _chains(network: str, servers: Iterable[str], *, nat_name: str) -> list[nft.
             rules=[nat + nft.masquerade()],
         ),
     ]
+
+
+def _new_connections() -> tuple[int, int]:
+    """(per second, burst) that leave the host a quarter of its connection tracking table.
+
+    A full table means that the host itself opens no connection any more, and one function fills
+    it within seconds. What gets no answer stays in it for up to 120 s.
+    """
+    try:
+        with open(_TRACKED_MAX, encoding="ascii") as file:
+            most = int(file.read())
+    except (OSError, ValueError):  # the module is loaded with the first rule that asks for a state
+        most = _TRACKED_MAX_DEFAULT
+    return max(1, most // 2 // _UNANSWERED_S), max(1, most // 4)
 
 
 def _claimants(firewall: nft.Nftables, claim: str) -> list[int]:

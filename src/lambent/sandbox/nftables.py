@@ -84,8 +84,20 @@ def port(protocol: int, number: int) -> list[Expression]:
 
 def established() -> list[Expression]:
     """Matches replies: connection tracking's states established (2) and related (4)."""
+    return _state(6)
+
+
+def new_beyond(per_second: int, burst: int) -> list[Expression]:
+    """Matches packets that open a connection (state 8) faster than that."""
+    pace = pack_attribute(1, struct.pack("!Q", per_second)) + pack_attribute(
+        2, struct.pack("!Q", 1)
+    )
+    return [*_state(8), _expression("limit", pace + _number(3, burst) + _number(5, 1))]
+
+
+def _state(bits: int) -> list[Expression]:
     state = _expression("ct", _number(1, 1) + _number(2, 0))
-    return [state, _mask(struct.pack("=I", 6)), _compare(bytes(4), equal=False)]
+    return [state, _mask(struct.pack("=I", bits)), _compare(bytes(4), equal=False)]
 
 
 def accept() -> list[Expression]:

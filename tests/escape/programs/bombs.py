@@ -121,7 +121,7 @@ def connections(event):
         ours, theirs = os.pipe()
         if os.fork() == 0:
             held = connect_until_refused()
-            os.write(theirs, "{} ".format(len(held)).encode())
+            os.write(theirs, f"{len(held)} ".encode())
             time.sleep(60)
             os._exit(0)
         os.close(theirs)
@@ -132,12 +132,17 @@ def connections(event):
 
 
 def connect_until_refused():
+    """For 3 s; a full queue drops a connection and is tried again."""
     held = []
-    try:
-        while True:
-            held.append(socket.create_connection(("127.0.0.1", 4566), 1))
-    except OSError:
-        return held
+    deadline = time.monotonic() + 3
+    while time.monotonic() < deadline:
+        try:
+            held.append(socket.create_connection(("127.0.0.1", 4566), 0.2))
+        except TimeoutError:
+            continue
+        except OSError:
+            break
+    return held
 
 
 def processor(event):

@@ -19,6 +19,8 @@ def handler(event, context):
         held["udp"].bind(("0.0.0.0", event["port"]))
         held["udp"].setblocking(False)
         return {"address": own_address()}
+    if event["do"] == "flood":
+        return flood(event["count"])
     if event["do"] == "heard":
         return {"tcp": heard(held["tcp"].accept), "udp": heard(lambda: held["udp"].recv(100))}
     for host, port in event["targets"]:
@@ -30,6 +32,18 @@ def handler(event, context):
         "endpoint": endpoint,
         "interfaces": [name for _, name in socket.if_nameindex()],
     }
+
+
+def flood(count):
+    """One datagram to each of `count` destinations; 198.51.100.0/24 is nobody's."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
+        one.setblocking(False)
+        for sent in range(count):
+            try:
+                one.sendto(b"x", (f"198.51.100.{sent % 250 + 1}", 1024 + sent // 250))
+            except OSError:
+                pass
+    return count
 
 
 def own_address():

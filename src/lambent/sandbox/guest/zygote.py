@@ -29,7 +29,7 @@ import signal
 import socket
 import sys
 import threading
-from typing import Any
+from typing import Any, NoReturn
 
 from . import first_process, jail, seccomp, syscalls
 
@@ -121,7 +121,7 @@ class Zygote:
                 elif events & select.POLLOUT:
                     self._flush()
                 elif not self._receive():
-                    os._exit(0)
+                    self._end()
             wanted = select.POLLIN | (select.POLLOUT if self._unsent else 0)
             poll.modify(self._control, wanted)
 
@@ -205,8 +205,14 @@ class Zygote:
             except BlockingIOError:
                 return
             except ConnectionError:
-                os._exit(0)
+                self._end()
             self._unsent.popleft()
+
+    def _end(self) -> NoReturn:
+        """The server is gone. A function may have switched off its own parent-death signal."""
+        for pid in self._ids:
+            os.kill(pid, signal.SIGKILL)
+        os._exit(0)
 
 
 def _ignore(number: int, frame: object) -> None:
