@@ -72,6 +72,27 @@ def test_an_environment_that_is_idle_for_the_idle_time_out_ends(tmp_path: Path) 
         assert call(client, "short-lived")[0] != first
 
 
+def test_environments_that_ended_leave_no_descriptor_and_no_network_behind(
+    tmp_path: Path,
+) -> None:
+    """Each has a socket that listens inside its network: open, it would keep that alive."""
+    with running(tmp_path / "data", "--idle-timeout", "1s", "--parked", "0") as server:
+        client = server.create("many-short", SLEEPY, Timeout=30)
+        call(client, "many-short")
+        wait_for(lambda: alive(server) == 0, "the first environment to end")
+        before = len(os.listdir(f"/proc/{server.pid}/fd"))
+        interfaces = len(os.listdir("/sys/class/net"))
+        with ThreadPoolExecutor(12) as pool:
+            list(pool.map(lambda _: call(client, "many-short", {"s": 0.5}), range(12)))
+        wait_for(lambda: alive(server) == 0, "the environments to end")
+        client.close()
+        wait_for(
+            lambda: len(os.listdir(f"/proc/{server.pid}/fd")) <= before + 2,
+            "their descriptors to be closed",
+        )
+        wait_for(lambda: len(os.listdir("/sys/class/net")) <= interfaces, "their interfaces to go")
+
+
 def test_no_more_environments_than_the_ceiling_and_idle_ones_make_room(tmp_path: Path) -> None:
     with running(tmp_path / "data", "--environments-max", "2") as server:
         for name in ("a", "b", "c"):

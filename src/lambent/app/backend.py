@@ -28,7 +28,11 @@ SDK_MINOR_MIN = 10
 
 
 def make_backend(
-    settings: Settings, *, code_root: Path, on_listener: Callable[[str, int, socket.socket], None]
+    settings: Settings,
+    *,
+    code_root: Path,
+    on_listener: Callable[[str, int, socket.socket], None],
+    on_closed: Callable[[str], None],
 ) -> SandboxBackend:
     """The backend that the settings ask for; it proves itself in `start`."""
     if settings.isolation not in ("auto", "namespaces"):
@@ -41,6 +45,7 @@ def make_backend(
         program_dir=Path(python_runtime.__path__[0]),
         inside_ports=(INSIDE_PORT,),
         on_listener=on_listener,
+        on_closed=on_closed,
         cgroups=detect_cgroups(),
         network=make_network(settings.network, as_root),
         runtime_packages=sdk_paths,
@@ -65,7 +70,10 @@ def sdk_paths(interpreter: Interpreter) -> list[Path]:
 async def probe(settings: Settings) -> IsolationReport:
     """What this host can enforce, tried for real and undone."""
     backend = make_backend(
-        settings, code_root=settings.data_dir / "code", on_listener=lambda *_: None
+        settings,
+        code_root=settings.data_dir / "code",
+        on_listener=lambda *_: None,
+        on_closed=lambda _: None,
     )
     try:
         await backend.start()

@@ -48,6 +48,7 @@ from lambent.store.usage import UsageRow, clear_usage, load_usage, store_usage
 from lambent.tasks import Tasks
 
 USAGE_FLUSH_S = 1.0
+ACCEPTS_MAX = 64
 
 
 class Server:
@@ -65,8 +66,12 @@ class Server:
         self.files = CodeStore(data / "code", executor=blocking)
         self.logs = LogStore(data / "logs.db", wall_s=self.clock.wall_s)
         self.meter = Meter()
+        self._listeners: dict[str, socket.socket] = {}
         self.backend = make_backend(
-            settings, code_root=self.files.root, on_listener=self._on_listener
+            settings,
+            code_root=self.files.root,
+            on_listener=self._on_listener,
+            on_closed=self._on_sandbox_closed,
         )
         self.parking = Parking(self.backend, self.interpreters, tasks, parked=settings.parked)
         self.publisher = Publisher(
@@ -214,23 +219,28 @@ class Server:
 
     def _on_listener(self, sandbox_id: str, port: int, listener: socket.socket) -> None:
         """Serve the endpoint on a socket that listens inside a sandbox's network."""
-        loop = asyncio.get_running_loop()
         listener.setblocking(False)
-        loop.add_reader(listener.fileno(), self._accept, listener)
+        self._listeners[sandbox_id] = listener
+        asyncio.get_running_loop().add_reader(listener.fileno(), self._accept, sandbox_id, listener)
 
-    def _accept(self, listener: socket.socket) -> None:
-        try:
-            accepted, _ = listener.accept()
-        except BlockingIOError:
-            return
-        except OSError:
+    def _on_sandbox_closed(self, sandbox_id: str) -> None:
+        listener = self._listeners.pop(sandbox_id, None)
+        if listener is not None:
             asyncio.get_running_loop().remove_reader(listener.fileno())
-            return
-        self._tasks.spawn(self.http.adopt(accepted), name="adopt a connection")
+            listener.close()
+
+    def _accept(self, sandbox_id: str, listener: socket.socket) -> None:
+        for _ in range(ACCEPTS_MAX):
+            try:
+                accepted, _ = listener.accept()
+            except OSError:  # none waits, or it went before it was accepted
+                return
+            self._tasks.spawn(self.http.adopt(accepted, sandbox_id), name="adopt a connection")
 
 
 HTTP_LIMITS = HttpLimits(
     connections=limits.CONNECTIONS_MAX,
+    bodies_bytes=limits.BODIES_BYTES_MAX,
     header_bytes=limits.HEADER_BYTES_MAX,
     header_timeout_s=limits.HEADER_TIMEOUT_S,
     body_timeout_s=limits.BODY_TIMEOUT_S,

@@ -50,6 +50,7 @@ IDLE_TIMEOUT_S = 600.0  # [own] AWS does not promise one; minutes were observed
 HEADER_BYTES_MAX = 64 * 1024
 BODY_BYTES_MAX = CREATE_FUNCTION_BODY_BYTES_MAX
 CONNECTIONS_MAX = 8_192
+BODIES_BYTES_MAX = 512 * MIB  # large bodies of all connections together
 HEADER_TIMEOUT_S = 20.0
 BODY_TIMEOUT_S = 120.0
 KEEP_ALIVE_TIMEOUT_S = 120.0

@@ -108,11 +108,12 @@ class Environment(asyncio.Protocol):
         try:
             frames = self._decoder.feed(data)
         except ProtocolError:
-            log.warning("%s sent what is not a frame; its environment ends", self.version.name)
-            self._lose_sandbox()
+            self._distrust()
             return
         wait_s = 0.0
         for kind, payload in frames:
+            if self._transport is None:
+                return  # given up meanwhile
             if kind is Kind.RESPONSE:
                 self._responded(payload, None)
             elif kind is Kind.OUTPUT:
@@ -138,6 +139,8 @@ class Environment(asyncio.Protocol):
                 self._apply(Event.RUNTIME_READY)
             elif self.phase is Phase.INIT_IN_INVOKE:  # it counts as part of the invocation
                 self._apply(Event.RUNTIME_READY)
+            else:
+                self._distrust()
         elif kind is Kind.ERROR:
             self._responded(b"", failures.from_payload(payload))
         elif kind is Kind.BAD_EVENT:
@@ -148,7 +151,8 @@ class Environment(asyncio.Protocol):
 
     def _responded(self, payload: bytes, error: FunctionError | LambdaError | None) -> None:
         if self.phase is not Phase.BUSY:
-            return  # a late or invented answer
+            self._distrust()
+            return
         if len(payload) > limits.RESPONSE_BYTES_MAX:
             payload, error = b"", failures.RESPONSE_TOO_LARGE
         self._response = (payload, error)
@@ -380,6 +384,17 @@ class Environment(asyncio.Protocol):
         except OSError as error:
             log.warning("the sandbox of %s was lost while it started: %s", self.version.name, error)
             self._lose_sandbox()
+
+    def _distrust(self) -> None:
+        """Something inside sends what no bootstrap sends: hear nothing more of it, and end it."""
+        transport, self._transport = self._transport, None
+        if transport is not None:
+            log.warning(
+                "%s broke the protocol of its channel; its environment ends", self.version.name
+            )
+            transport.set_protocol(_SILENT)
+            transport.abort()
+        self._lose_sandbox()
 
     def _lose_sandbox(self) -> None:
         """It cannot be talked to any more: its end, which follows, decides."""

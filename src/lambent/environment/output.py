@@ -41,17 +41,55 @@ class LogBudget:
         return -self._tokens / BUDGET_BYTES_PER_S if self._tokens < 0 else 0.0
 
 
+class LineBuffer:
+    """Cuts one channel's bytes into lines; looks at each byte once, however small the pieces."""
+
+    __slots__ = ("_partial",)
+
+    def __init__(self) -> None:
+        self._partial = bytearray()
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """The lines that `data` completes, with their newlines; an endless one in pieces."""
+        partial = self._partial
+        end = data.rfind(b"\n") + 1
+        lines: list[bytes] = []
+        if end:
+            partial += data[:end]
+            lines = _split_lines(bytes(partial))
+            partial.clear()
+        partial += data[end:]
+        while len(partial) > LOG_EVENT_BYTES_MAX:
+            lines.append(bytes(partial[:LOG_EVENT_BYTES_MAX]))
+            del partial[:LOG_EVENT_BYTES_MAX]
+        return lines
+
+    def take(self) -> bytes:
+        """The unfinished line."""
+        partial = bytes(self._partial)
+        self._partial.clear()
+        return partial
+
+    def __bool__(self) -> bool:
+        return bool(self._partial)
+
+
+def _split_lines(data: bytes) -> list[bytes]:
+    """By newlines alone (splitlines knows others); `data` ends in one."""
+    return [line + b"\n" for line in data[:-1].split(b"\n")]
+
+
 class OutputLog:
     """Writes one environment's output to its stream."""
 
-    __slots__ = ("_budget", "_clock", "_partial_frames", "_partial_raw", "_stream", "_tail")
+    __slots__ = ("_budget", "_clock", "_frames", "_raw", "_stream", "_tail")
 
     def __init__(self, stream: LogStream, clock: Clock) -> None:
         self._stream = stream
         self._clock = clock
         self._budget = LogBudget(clock)
-        self._partial_frames = b""
-        self._partial_raw = b""
+        self._frames = LineBuffer()
+        self._raw = LineBuffer()
         self._tail: bytearray | None = None
 
     def start_tail(self) -> None:
@@ -87,29 +125,19 @@ class OutputLog:
 
     def printed(self, data: bytes) -> float:
         """Bytes of the runtime's sys.stdout or sys.stderr; an event for each finished line."""
-        self._partial_frames, wait_s = self._split(self._partial_frames, data)
-        return wait_s
+        return self._lines(self._frames.feed(data), len(data))
 
     def raw(self, data: bytes) -> float:
         """Bytes from file descriptors 1 and 2."""
-        self._partial_raw, wait_s = self._split(self._partial_raw, data)
-        return wait_s
+        return self._lines(self._raw.feed(data), len(data))
 
     def finish_lines(self) -> None:
         """Unfinished lines become events: nothing of one invocation lands in the next."""
-        if self._partial_raw:
-            partial, self._partial_raw = self._partial_raw, b""
-            self.event(partial.decode("utf-8", "replace"))
-        if self._partial_frames:
-            partial, self._partial_frames = self._partial_frames, b""
-            self.event(partial.decode("utf-8", "replace"))
+        for buffer in (self._raw, self._frames):
+            if buffer:
+                self.event(buffer.take().decode("utf-8", "replace"))
 
-    def _split(self, partial: bytes, data: bytes) -> tuple[bytes, float]:
-        lines = (partial + data).split(b"\n")
-        rest = lines.pop()
+    def _lines(self, lines: list[bytes], size: int) -> float:
         for line in lines:
-            self.event((line + b"\n").decode("utf-8", "replace"))
-        while len(rest) > LOG_EVENT_BYTES_MAX:
-            self.event(rest[:LOG_EVENT_BYTES_MAX].decode("utf-8", "replace"))
-            rest = rest[LOG_EVENT_BYTES_MAX:]
-        return rest, self._budget.spend(len(data) + LINE_COST_BYTES * len(lines))
+            self.event(line.decode("utf-8", "replace"))
+        return self._budget.spend(size + LINE_COST_BYTES * (len(lines) + 1))

@@ -39,6 +39,7 @@ log = logging.getLogger("lambent")
 REFUSALS = {
     Refusal.MALFORMED: (400, b'{"message":"The request could not be parsed as HTTP/1.1."}'),
     Refusal.HEADERS_TOO_LARGE: (431, b'{"message":"Request header fields too large."}'),
+    Refusal.BUSY: (429, b'{"message":"Too much is being uploaded at once. Try again later."}'),
     Refusal.TOO_SLOW: (408, b'{"message":"The request did not arrive in time."}'),
 }
 SMALL_BODY_BYTES_MAX = limits.SYNC_REQUEST_BYTES_MAX + 64 * 1024

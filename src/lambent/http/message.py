@@ -13,6 +13,8 @@ class Refusal(Enum):
     HEADERS_TOO_LARGE = "headers too large"
     BODY_TOO_LARGE = "body too large"
     TOO_SLOW = "too slow"
+    BUSY = "busy"
+    """Too many large bodies at once."""
 
 
 class Request:

@@ -47,21 +47,41 @@ class Application(Protocol):
         ...
 
 
+class HttpUse:
+    """What all connections of one server hold together."""
+
+    __slots__ = ("body_bytes", "connections")
+
+    def __init__(self) -> None:
+        self.connections: set[HttpConnection] = set()
+        self.body_bytes = 0
+        """Bytes of large bodies that have come and are not yet answered."""
+
+
 class HttpLimits:
     """Bounds of one server. Times in seconds, sizes in bytes."""
 
-    __slots__ = ("body_timeout_s", "connections", "header_bytes", "header_timeout_s", "idle_s")
+    __slots__ = (
+        "bodies_bytes",
+        "body_timeout_s",
+        "connections",
+        "header_bytes",
+        "header_timeout_s",
+        "idle_s",
+    )
 
     def __init__(
         self,
         *,
         connections: int,
+        bodies_bytes: int,
         header_bytes: int,
         header_timeout_s: float,
         body_timeout_s: float,
         idle_s: float,
     ) -> None:
         self.connections = connections
+        self.bodies_bytes = bodies_bytes
         self.header_bytes = header_bytes
         self.header_timeout_s = header_timeout_s
         self.body_timeout_s = body_timeout_s
@@ -154,6 +174,7 @@ class HttpConnection(asyncio.Protocol):
         "_body",
         "_body_bytes",
         "_body_limit",
+        "_charged_bytes",
         "_chunk_bytes",
         "_descriptor",
         "_drain_waiter",
@@ -167,13 +188,14 @@ class HttpConnection(asyncio.Protocol):
         "_parser",
         "_pending",
         "_refused",
-        "_registry",
         "_request",
         "_serving",
         "_transport",
         "_url",
+        "_use",
         "closing",
         "loop",
+        "on_closed",
         "quiet_ticks",
     )
 
@@ -181,12 +203,14 @@ class HttpConnection(asyncio.Protocol):
         self,
         application: Application,
         limits: HttpLimits,
-        registry: set[HttpConnection],
+        use: HttpUse,
         loop: asyncio.AbstractEventLoop,
     ) -> None:
         self._application = application
         self._limits = limits
-        self._registry = registry
+        self._use = use
+        self._charged_bytes = 0
+        self.on_closed: Callable[[], None] | None = None
         self.loop = loop
         self.closing = False
         self.quiet_ticks = 0
@@ -218,11 +242,11 @@ class HttpConnection(asyncio.Protocol):
         self._transport = transport = cast(asyncio.Transport, transport)
         self._descriptor = transport.get_extra_info("socket").fileno()
         self._parser = httptools.HttpRequestParser(self)
-        if len(self._registry) >= self._limits.connections:
+        if len(self._use.connections) >= self._limits.connections:
             self.closing = True
             transport.abort()
             return
-        self._registry.add(self)
+        self._use.connections.add(self)
         transport.set_write_buffer_limits(high=WRITE_HIGH_WATER)
 
     def data_received(self, data: bytes) -> None:
@@ -256,7 +280,10 @@ class HttpConnection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.closing = True
-        self._registry.discard(self)
+        self._use.connections.discard(self)
+        self._discharge()
+        if self.on_closed is not None:
+            self.on_closed()
         del self._parser  # it holds our methods: a cycle that would wait for the collector
         self._wake_drain()
         serving, self._serving = self._serving, None
@@ -318,6 +345,8 @@ class HttpConnection(asyncio.Protocol):
                 self._body = None
                 self._refuse(Refusal.BODY_TOO_LARGE)
                 return
+        if self._body_limit > SMALL_BODY_BYTES and not self._charge(len(part)):
+            return
         if self._body is None:
             self._body = [part]
         else:
@@ -366,6 +395,8 @@ class HttpConnection(asyncio.Protocol):
     def finished(self, *, keep_alive: bool) -> None:
         """The answer to the request being served is complete."""
         self._serving = None
+        if self._charged_bytes:
+            self._discharge()
         transport = self._transport
         if transport is None or transport.is_closing():
             return
@@ -422,6 +453,21 @@ class HttpConnection(asyncio.Protocol):
     def _serve_next(self) -> None:
         if self._serving is None and self._pending:
             self._serve(self._pending.popleft())
+
+    def _charge(self, size: int) -> bool:
+        """Count a part of a large body against what all of them may hold together."""
+        self._use.body_bytes += size
+        self._charged_bytes += size
+        if self._use.body_bytes <= self._limits.bodies_bytes:
+            return True
+        self._body = None
+        self._discharge()
+        self._refuse(Refusal.BUSY)
+        return False
+
+    def _discharge(self) -> None:
+        self._use.body_bytes -= self._charged_bytes
+        self._charged_bytes = 0
 
     def _head_is_too_large(self) -> bool:
         """Exactly; asked only where so much has come that it may be."""

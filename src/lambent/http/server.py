@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections import Counter
 
-from lambent.http.protocol import Application, HttpConnection, HttpLimits
+from lambent.http.protocol import Application, HttpConnection, HttpLimits, HttpUse
 
 SWEEP_S = 1.0
 BACKLOG = 4096
+GUEST_CONNECTIONS_MAX = 256
 
 
 class HttpServer:
@@ -17,17 +19,18 @@ class HttpServer:
     def __init__(self, application: Application, limits: HttpLimits) -> None:
         self._application = application
         self._limits = limits
-        self._connections: set[HttpConnection] = set()
+        self._use = HttpUse()
+        self._guests: Counter[str] = Counter()
         self._server: asyncio.Server | None = None
         self._loop = asyncio.get_running_loop()
 
     @property
     def connection_count(self) -> int:
-        return len(self._connections)
+        return len(self._use.connections)
 
     def protocol(self) -> HttpConnection:
         """A protocol for one more connection: also for sockets that others accepted."""
-        return HttpConnection(self._application, self._limits, self._connections, self._loop)
+        return HttpConnection(self._application, self._limits, self._use, self._loop)
 
     async def listen(self, host: str, port: int) -> int:
         """Bind and serve; returns the port. Raises OSError when the port is taken.
@@ -43,13 +46,35 @@ class HttpServer:
         """Have every connection look at its time-outs, for ever; a task of the app."""
         while True:
             await asyncio.sleep(SWEEP_S)
-            for connection in list(self._connections):
+            for connection in list(self._use.connections):
                 connection.tick()
 
-    async def adopt(self, accepted: socket.socket) -> None:
-        """Serve a connection that was accepted elsewhere (inside a sandbox's network)."""
+    async def adopt(self, accepted: socket.socket, guest: str) -> None:
+        """Serve a connection that was accepted inside the sandbox `guest`.
+
+        One sandbox gets so many, all of them half of what there is: a function that opens
+        thousands harms itself, not the server's other clients.
+        """
+        if (
+            self._guests[guest] >= GUEST_CONNECTIONS_MAX
+            or self._guests.total() >= self._limits.connections // 2
+        ):
+            accepted.close()
+            return
         accepted.setblocking(False)
-        await self._loop.connect_accepted_socket(self.protocol, accepted)
+        self._guests[guest] += 1
+        connection = self.protocol()
+        connection.on_closed = lambda: self._leave(guest)
+        try:
+            await self._loop.connect_accepted_socket(lambda: connection, accepted)
+        except OSError:
+            accepted.close()
+            self._leave(guest)
+
+    def _leave(self, guest: str) -> None:
+        self._guests[guest] -= 1
+        if not self._guests[guest]:
+            del self._guests[guest]
 
     def stop_listening(self) -> None:
         if self._server is not None:
@@ -57,9 +82,9 @@ class HttpServer:
 
     def drain(self) -> None:
         """Close idle connections; the others close when their answer is complete."""
-        for connection in list(self._connections):
+        for connection in list(self._use.connections):
             connection.close_when_idle()
 
     def abort(self) -> None:
-        for connection in list(self._connections):
+        for connection in list(self._use.connections):
             connection.abort()

@@ -89,6 +89,7 @@ class NamespaceBackend:
         program_dir: Path,
         inside_ports: Sequence[int],
         on_listener: Callable[[str, int, socket.socket], None],
+        on_closed: Callable[[str], None] = lambda _: None,
         cgroups: CgroupBackend | CgroupsUnavailable,
         network: Network,
         runtime_packages: Callable[[Interpreter], Sequence[Path]] = lambda _: (),
@@ -96,7 +97,8 @@ class NamespaceBackend:
         hidden: Sequence[Path] = (),
     ) -> None:
         """`code_root` holds every folder that is ever bound. `on_listener` gets each sandbox's
-        listening sockets (id, port, socket) and owns them. `program` is a module of `program_dir`
+        listening sockets (id, port, socket) and owns them until `on_closed` of that id: an open
+        one keeps the sandbox's whole network alive. `program` is a module of `program_dir`
         with `run(channel, program)` and functions that a zygote calls once, to preload.
         `runtime_packages`: files and folders that an interpreter finds beside the program.
         """
@@ -104,6 +106,7 @@ class NamespaceBackend:
         self._program_dir = program_dir
         self._ports = tuple(inside_ports)
         self._on_listener = on_listener
+        self._on_closed = on_closed
         self._cgroups = cgroups
         self._network = network
         self._runtime_packages = runtime_packages
@@ -260,12 +263,16 @@ class NamespaceBackend:
     def _pass_listeners(self, sandbox_id: str, listeners: list[int]) -> None:
         for port, descriptor in zip(self._ports, listeners, strict=True):
             listener = socket.socket(fileno=descriptor)
+            if sandbox_id not in self._sandboxes:  # it was closed before it could say so
+                listener.close()
+                continue
             listener.setblocking(False)
             self._on_listener(sandbox_id, port, listener)
 
     async def _release(self, sandbox: NamespaceSandbox) -> None:
         """Give back what the backend lent."""
         self._sandboxes.pop(sandbox.sandbox_id, None)
+        self._on_closed(sandbox.sandbox_id)
         self._uids_used.discard(sandbox.uid)
         await self._network.detach(sandbox.sandbox_id)
 

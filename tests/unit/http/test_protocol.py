@@ -9,10 +9,15 @@ from typing import Any
 import pytest
 
 from lambent.http.message import Refusal
-from lambent.http.protocol import PIPELINE_MAX, Exchange, HttpConnection, HttpLimits
+from lambent.http.protocol import PIPELINE_MAX, Exchange, HttpConnection, HttpLimits, HttpUse
 
 LIMITS = HttpLimits(
-    connections=2, header_bytes=1024, header_timeout_s=1.0, body_timeout_s=2.0, idle_s=3.0
+    connections=2,
+    bodies_bytes=15_000,
+    header_bytes=1024,
+    header_timeout_s=1.0,
+    body_timeout_s=2.0,
+    idle_s=3.0,
 )
 
 
@@ -79,10 +84,10 @@ class Recorder:
 def connect() -> Any:
     loop = asyncio.new_event_loop()
     application = Recorder()
-    registry: set[HttpConnection] = set()
+    use = HttpUse()
 
     def make() -> tuple[HttpConnection, Wire, Recorder]:
-        connection = HttpConnection(application, LIMITS, registry, loop)
+        connection = HttpConnection(application, LIMITS, use, loop)
         wire = Wire()
         connection.connection_made(wire)
         return connection, wire, application
@@ -268,3 +273,20 @@ def test_a_streamed_answer_is_chunked_unless_its_length_is_known(connect: Connec
 def run_once(connect: Any) -> None:
     connect.loop.call_soon(connect.loop.stop)
     connect.loop.run_forever()
+
+
+def test_large_bodies_together_are_bounded_and_small_ones_are_not_counted(
+    connect: Connect,
+) -> None:
+    first, _, application = connect()
+    second, second_wire, _ = connect()
+    head = b"POST / HTTP/1.1\r\nContent-Length: 12000\r\n\r\n"
+    first.data_received(head + b"x" * 11_000)
+    second.data_received(head + b"x" * 11_000)
+    assert application.refusals == [Refusal.BUSY]
+    assert second_wire.sent.count(b"HTTP/1.1 ") == 1
+    first.data_received(b"x" * 1_000)
+    application.exchanges[0].respond(200, (), b"")
+    third_body = b"POST / HTTP/1.1\r\nContent-Length: 14000\r\n\r\n" + b"x" * 14_000
+    first.data_received(third_body)
+    assert len(application.exchanges) == 2, "what was answered is given back"
