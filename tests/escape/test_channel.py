@@ -16,15 +16,11 @@ from tests.system.host import resident_bytes
 
 MIB = 1024 * 1024
 SLOWEST_S = 1.5
-ENDS = ("close", "shutdown", "garbage", "giant", "servers_own_kind")
+ENDS = ("close", "shutdown", "garbage", "garbage_and_on", "giant", "servers_own_kind")
 """After which the environment cannot be used any more."""
 LIES = ("every_kind", "bad_event", "not_json", "many_answers", "descriptors")
 """Frames that a runtime could send: what the caller then gets is the function's own affair."""
-TINY_OUTPUTS = pytest.param(
-    "tiny_outputs",
-    marks=pytest.mark.xfail(strict=False, reason="OutputLog joins its line anew for each frame"),
-)
-FLOODS = ("tiny_frames", TINY_OUTPUTS, "large_logs", "empty_lines")
+FLOODS = ("tiny_frames", "tiny_outputs", "large_logs", "empty_lines")
 
 
 @pytest.mark.parametrize("misuse", [*ENDS, "never_finished", *LIES])

@@ -33,6 +33,11 @@ def garbage(channel):
     time.sleep(60)
 
 
+def garbage_and_on(channel):
+    """Then answers as if nothing had been."""
+    channel.sendall(bytes(range(256)) * 64)
+
+
 def giant(channel):
     channel.sendall(HEAD.pack(0xFFFFFFFF, RESPONSE) + b"x" * 65536)
     time.sleep(60)
@@ -67,7 +72,7 @@ def bad_event(channel):
 
 def tiny_frames(channel):
     """As many frames as can be, with nothing in them."""
-    flood(channel, HEAD.pack(0, READY) * 10_000)
+    flood(channel, HEAD.pack(0, LOG) * 10_000)
 
 
 def tiny_outputs(channel):
