@@ -49,7 +49,7 @@ class Parking:
         parked = self._parked.get(kind)
         sandbox = parked.pop() if parked else None
         if sandbox is None:
-            sandbox = await self._launch(kind)
+            sandbox = await self._launch(kind, park=False)
         self._refill_soon(kind, REFILL_DELAY_S)
         return sandbox
 
@@ -76,7 +76,7 @@ class Parking:
             await asyncio.sleep(delay_s)  # the invocation that took one goes first
             parked = self._parked.setdefault(kind, deque())
             while self._open and len(parked) < self._target:
-                sandbox = await self._launch(kind)
+                sandbox = await self._launch(kind, park=True)
                 if not self._open:
                     sandbox.kill()
                     await sandbox.close()
@@ -95,9 +95,9 @@ class Parking:
             self._tasks.spawn(sandbox.close(), name=f"close {sandbox.sandbox_id}")
             self._refill_soon(kind, 1.0)
 
-    async def _launch(self, kind: Kind) -> Sandbox:
+    async def _launch(self, kind: Kind, *, park: bool) -> Sandbox:
         runtime, preload = kind
         interpreter = self._interpreters.get(runtime)
         if interpreter is None:
             raise RuntimeUnavailable(f"no interpreter for {runtime} was found on this host")
-        return await self._backend.launch(interpreter, preload=preload)
+        return await self._backend.launch(interpreter, preload=preload, park=park)

@@ -94,8 +94,10 @@ class SandboxBackend(Protocol):
 
     async def start(self) -> None: ...
 
-    async def launch(self, interpreter: Interpreter, *, preload: str) -> Sandbox:
+    async def launch(self, interpreter: Interpreter, *, preload: str, park: bool) -> Sandbox:
         """A blank one, forked from a zygote that has called `preload` of the guest program.
+
+        One to `park` warms up by itself; one for which somebody waits is to be bound at once.
 
         The more a zygote has loaded, the dearer its forks: hence one for each need.
         """

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from .cgroups import Cgroup
 from .interface import SandboxExit, SandboxSpec
-from .network import GuestInterface
+from .network import Network
 from .zygote_process import ZygoteProcess
 
 _BIND_HEADER = struct.Struct("<II")
@@ -50,6 +50,8 @@ class NamespaceSandbox:
         """Of its first process, in the host's numbers; 0 before it is known."""
         self.uid = uid
         self.cgroup: Cgroup | None = None
+        self.network: Network | None = None
+        """Where its interface is still to be attached."""
         self.zygote = zygote
         self._code_root = code_root
         self._on_listeners = on_listeners
@@ -58,12 +60,14 @@ class NamespaceSandbox:
         self._bound = False
         self._closed = False
 
-    async def configure_network(self, interface: GuestInterface | None) -> None:
-        """Tell it of its interface, which it then brings up; before `bind`."""
-        if interface is None:
-            await self._send({"name": ""}, b"")
-        else:
-            await self._send(dataclasses.asdict(interface), b"")
+    async def attach_network(self) -> None:
+        """Make its interface and tell it, once; it then brings that up. Raises OSError."""
+        network, self.network = self.network, None
+        if network is None:
+            return
+        interface = await network.attach(self.sandbox_id, self.pid)
+        settings = {"name": ""} if interface is None else dataclasses.asdict(interface)
+        await self._send({"kind": "network", **settings}, b"")
 
     async def bind(self, spec: SandboxSpec) -> None:
         """Set limits and hand over the code; returns when it is told, not when it runs.
@@ -82,6 +86,7 @@ class NamespaceSandbox:
                 processes_max=spec.processes_max,
             )
         await self._send(settings, spec.program)
+        await self.attach_network()
         if self.cgroup is not None and not self.exited.done():
             self.cgroup.watch(self._on_out_of_memory)  # 0.1 ms, while the jail is being shut
 

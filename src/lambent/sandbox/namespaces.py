@@ -128,19 +128,21 @@ class NamespaceBackend:
             await self._cgroups.clean_leftovers()
         await self._network.start()
 
-    async def launch(self, interpreter: Interpreter, *, preload: str = PRELOAD) -> NamespaceSandbox:
+    async def launch(
+        self, interpreter: Interpreter, *, preload: str = PRELOAD, park: bool = False
+    ) -> NamespaceSandbox:
         """A blank sandbox whose process exists; it warms up meanwhile (`warmed`).
 
         Raises ZygoteFailed, OSError.
         """
-        return await self._launch(interpreter, preload, with_network=True)
+        return await self._launch(interpreter, preload, with_network=True, park=park)
 
     async def compile(
         self, interpreter: Interpreter, folder: Path, *, preload: str = PRELOAD
     ) -> None:
         """Compile *.py under `folder`; whatever goes wrong leaves it as it was, or partly done."""
         try:
-            sandbox = await self._launch(interpreter, preload, with_network=False)
+            sandbox = await self._launch(interpreter, preload, with_network=False, park=False)
         except (ZygoteFailed, OSError):
             return
         try:
@@ -176,7 +178,7 @@ class NamespaceBackend:
         )
 
     async def _launch(
-        self, interpreter: Interpreter, preload: str, *, with_network: bool
+        self, interpreter: Interpreter, preload: str, *, with_network: bool, park: bool
     ) -> NamespaceSandbox:
         zygote = await self._zygote(interpreter, preload)
         ours, theirs = socket.socketpair()
@@ -199,13 +201,13 @@ class NamespaceBackend:
             how, cgroup_fds = self._make_cgroup(sandbox)
             inside += cgroup_fds
             handed, inside = inside, []
-            network = self._network if with_network else None
             sandbox.pid = await zygote.spawn(
-                sandbox, handed, cgroup=how, network=network is not None
+                sandbox, handed, cgroup=how, network=with_network, park=park
             )
-            if network is not None:
-                interface = await network.attach(sandbox.sandbox_id, sandbox.pid)
-                await sandbox.configure_network(interface)
+            if with_network:
+                sandbox.network = self._network
+                if park:  # else `bind` does it, while the sandbox mounts its code
+                    await sandbox.attach_network()
         except BaseException:
             for descriptor in inside:
                 os.close(descriptor)

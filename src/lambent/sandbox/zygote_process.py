@@ -120,7 +120,13 @@ class ZygoteProcess:
             raise
 
     async def spawn(
-        self, sandbox: Spawned, descriptors: list[int], *, cgroup: str, network: bool
+        self,
+        sandbox: Spawned,
+        descriptors: list[int],
+        *,
+        cgroup: str,
+        network: bool,
+        park: bool,
     ) -> int:
         """The pid of a new sandbox, as the host sees it; takes over the `descriptors`.
 
@@ -133,7 +139,12 @@ class ZygoteProcess:
         answer: asyncio.Future[int] = self._loop.create_future()
         self._spawning[sandbox.sandbox_id] = answer
         self._spawned[sandbox.sandbox_id] = sandbox
-        request = {"launch": sandbox.sandbox_id, "cgroup": cgroup, "network": network}
+        request = {
+            "launch": sandbox.sandbox_id,
+            "cgroup": cgroup,
+            "network": network,
+            "park": park,
+        }
         self._send(request, descriptors)
         try:
             return await answer

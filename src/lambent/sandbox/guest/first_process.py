@@ -18,7 +18,6 @@ import fcntl
 import gc
 import json
 import os
-import select
 import socket
 import struct
 import sys
@@ -44,13 +43,17 @@ def run(
     output_fd: int,
     cgroup_fds: list[int],
     with_network: bool,
+    park: bool,
 ) -> NoReturn:
-    """In the new process. `cgroup_fds`: `tasks` files; `with_network`: a message about it comes."""
+    """In the new process. `cgroup_fds`: `tasks` files; `with_network`: a message about it comes.
+
+    `park`: nobody waits for it yet, so it warms up first.
+    """
     code = EXIT_JAIL_FAILED
     try:
         for cgroup_fd in cgroup_fds:
             os.write(cgroup_fd, b"0")  # by our own hand it costs no grace period of the kernel's
-        program = _become_sandbox(blueprint, sandbox_id, channel_fd, output_fd, with_network)
+        program = _become_sandbox(blueprint, sandbox_id, channel_fd, output_fd, with_network, park)
     except BaseException as error:
         _report_failure(blueprint.control, sandbox_id, error)
         os._exit(code)
@@ -74,7 +77,12 @@ def _report_failure(control: socket.socket, sandbox_id: str, error: BaseExceptio
 
 
 def _become_sandbox(
-    blueprint: jail.Blueprint, sandbox_id: str, channel_fd: int, output_fd: int, with_network: bool
+    blueprint: jail.Blueprint,
+    sandbox_id: str,
+    channel_fd: int,
+    output_fd: int,
+    with_network: bool,
+    park: bool,
 ) -> bytes | None:
     """All up to the closed jail; returns the guest program's bytes, None when there is nothing."""
     syscalls.prctl(syscalls.PR_SET_PDEATHSIG, _signal.SIGKILL, "parent-death signal")
@@ -87,19 +95,16 @@ def _become_sandbox(
     has_proc = jail.mount_proc(blueprint.in_user_namespace)
     listeners = _listen(blueprint.ports)
     channel = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, fileno=channel_fd)
-    if with_network and not _configure_network(channel):
-        return None
-    if not select.select([channel], [], [], 0)[0]:
+    if park:
         _warm_up(blueprint.program)
     _announce(blueprint.control, sandbox_id, listeners)
-    bound = _receive(channel)
+    bound = _receive_all(channel, with_network, blueprint.in_user_namespace)
     if bound is None:
         return None
     settings, program = bound
     if settings["kind"] == "compile":
         compiler.run(blueprint, settings, output_fd, has_proc)
         return None
-    jail.mount_code(settings, blueprint.in_user_namespace)
     _take_descriptors(channel, output_fd, settings["uid"], blueprint.in_user_namespace)
     socket.sethostname(settings["hostname"])
     jail.shut(blueprint, settings, has_proc)
@@ -156,17 +161,33 @@ def _receive(channel: socket.socket) -> tuple[dict[str, Any], bytes] | None:
     return json.loads(body[:settings_length]), body[settings_length:]
 
 
-def _configure_network(channel: socket.socket) -> bool:
-    """By the first message, which says what interface there is; False: there came none."""
-    message = _receive(channel)
-    if message is None:
-        return False
-    network = message[0]
-    if network["name"]:
-        interface_up.configure_interface(
-            network["name"], network["address"], network["prefix_len"], network["gateway"]
-        )
-    return True
+def _receive_all(
+    channel: socket.socket, with_network: bool, in_user_namespace: bool
+) -> tuple[dict[str, Any], bytes] | None:
+    """Take the messages in the order they come, acting on each at once; the bind message.
+
+    A sandbox for which somebody waits is bound while the server still makes its interface.
+    """
+    bound = None
+    while bound is None or with_network:
+        message = _receive(channel)
+        if message is None:
+            return None
+        settings = message[0]
+        if settings["kind"] == "network":
+            with_network = False
+            if settings["name"]:
+                interface_up.configure_interface(
+                    settings["name"],
+                    settings["address"],
+                    settings["prefix_len"],
+                    settings["gateway"],
+                )
+            continue
+        bound = message
+        if settings["kind"] == "run":
+            jail.mount_code(settings, in_user_namespace)
+    return bound
 
 
 def _take_descriptors(

@@ -4,7 +4,7 @@ Single-threaded: it waits for the server's requests and for the end of its child
 Messages on the control socket (one JSON object each, SOCK_SEQPACKET):
 
     server → zygote   {"launch": id, "cgroup": "" | "clone_into" | "write_zero",
-                       "network": bool} with descriptors: output, and the cgroup's
+                       "network": bool, "park": bool} with descriptors: output, and the cgroup's
                       (see CgroupEntry); `network`: a message about it will come
                       {"kill": id}
     zygote → server   {"ready": {…}} once; {"spawned": id, "pid": n}; {"exited": id, "status": n};
@@ -162,6 +162,7 @@ class Zygote:
                     output_fd=output,
                     cgroup_fds=cgroup,
                     with_network=request["network"],
+                    park=request["park"],
                 )
             self._pids[sandbox_id] = pid
             self._ids[pid] = sandbox_id
