@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import errno
 import gc
+import ipaddress
 import logging
 import os
 import resource
@@ -86,10 +87,20 @@ def announce(server: Server) -> None:
         ("isolation", f"{report.backend}, {'root' if report.as_root else 'not root'}"),
         ("runtimes", ", ".join(server.interpreters) or "none found: see `lambent doctor`"),
     ]
+    if not ip_is_loopback(server.settings.host):
+        rows.append(("WARNING", "no authentication: whoever reaches this address can run code"))
     if missing:
         rows.append(("NOT enforced", ", ".join(missing) + " (see `lambent doctor`)"))
     lines = [f"  {name:<13}{value}" for name, value in rows]
     print(f"Lambent {__version__} is ready.", *lines, sep="\n", flush=True)
+
+
+def ip_is_loopback(host: str) -> bool:
+    """Whether only this machine reaches `host`; a name other than localhost is taken not to."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def start(arguments: argparse.Namespace) -> int:
