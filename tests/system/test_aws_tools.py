@@ -166,11 +166,11 @@ def handler(event, context):
 """
     (tmp_path / "code.zip").write_bytes(make_zip({"app.py": source}))
     layer = aws(
-        *("lambda", "publish-layer-version", "--layer-name", "cli-layer"),
+        *("lambda", "publish-layer-version", "--layer-name", "awscli-layer"),
         *("--zip-file", "fileb://layer.zip", "--compatible-runtimes", RUNTIME),
     )
     assert layer["Version"] == 1
-    name = ("--function-name", "cli-layered")
+    name = ("--function-name", "awscli-layered")
     aws(
         *("lambda", "create-function", *name, "--runtime", RUNTIME, "--role", ROLE),
         *("--handler", "app.handler", "--zip-file", "fileb://code.zip"),
@@ -192,9 +192,9 @@ def handler(event, context):
     aws("lambda", "tag-resource", "--resource", arn, "--tags", "a=1,b=2")
     aws("lambda", "untag-resource", "--resource", arn, "--tag-keys", "a")
     assert aws("lambda", "list-tags", "--resource", arn)["Tags"] == {"b": "2"}
-    versions = aws("lambda", "list-layer-versions", "--layer-name", "cli-layer")
+    versions = aws("lambda", "list-layer-versions", "--layer-name", "awscli-layer")
     assert [one["Version"] for one in versions["LayerVersions"]] == [1]
-    number = ("--layer-name", "cli-layer", "--version-number", "1")
+    number = ("--layer-name", "awscli-layer", "--version-number", "1")
     assert aws("lambda", "delete-layer-version", *number) is None
     aws("lambda", "invoke", *name, "out.json")
     assert json.loads((tmp_path / "out.json").read_text()) == ["layered", "two"]
