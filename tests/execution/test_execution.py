@@ -263,8 +263,29 @@ def test_a_missing_handler_is_handler_not_found(server: RunningServer) -> None:
     assert result["errorMessage"] == "Handler 'handler' missing on module 'app'"
 
 
-def test_a_slow_init_is_tried_again_inside_the_first_invocation(server: RunningServer) -> None:
-    """An init that exits at once fails; its second run is under the function's time-out."""
+def test_an_init_over_10_s_is_tried_again_inside_the_invocation_under_its_time_out(
+    server: RunningServer,
+) -> None:
+    source = "import time\ntime.sleep(60)\ndef handler(event, context): pass\n"
+    client = server.create("slow-init", source, Timeout=2)
+    result, answer = call(client, "slow-init", LogType="Tail")
+    assert result["errorType"] == "Sandbox.Timedout"
+    assert "Task timed out after 2.00 seconds" in result["errorMessage"]
+    assert "Duration: 2000.00 ms\tBilled Duration: 2000 ms" in tail(answer)
+    found = server.client("logs").filter_log_events(
+        logGroupName="/aws/lambda/slow-init", filterPattern="INIT_REPORT"
+    )["events"]
+    report = re.fullmatch(
+        r"INIT_REPORT Init Duration: (\d+)\.\d\d ms\tPhase: init\tStatus: timeout\n",
+        found[0]["message"],
+    )
+    assert report is not None, found
+    assert int(report[1]) >= 10_000
+
+
+def test_an_init_that_exits_is_tried_again_inside_the_first_invocation(
+    server: RunningServer,
+) -> None:
     client = server.create("exit-in-init", "import os\nos._exit(7)\n")
     result, answer = call(client, "exit-in-init", LogType="Tail")
     assert result["errorType"] == "Runtime.ExitError"

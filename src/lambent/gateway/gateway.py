@@ -18,8 +18,8 @@ from lambent.domain.request import Handler, RequestContext
 from lambent.gateway.invoke_route import InvokeRoute
 from lambent.gateway.local import LocalRoutes
 from lambent.gateway.routing import identify_service
+from lambent.http.exchange import Exchange
 from lambent.http.message import Refusal, Request
-from lambent.http.protocol import Exchange
 from lambent.tasks import Tasks
 from lambent.wire import (
     Operation,

@@ -17,8 +17,8 @@ from lambent.domain.arns import Account, FunctionRef, parse_function_ref
 from lambent.domain.errors import LambdaError, not_supported
 from lambent.domain.ids import new_request_id
 from lambent.domain.invocation import Invocation, Outcome
+from lambent.http.exchange import Exchange
 from lambent.http.message import Request
-from lambent.http.protocol import Exchange
 from lambent.invoke.invoker import Invoker
 from lambent.wire import (
     WireError,

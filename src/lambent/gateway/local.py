@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, Protocol
 
-from lambent.http.protocol import Exchange
+from lambent.http.exchange import Exchange
 
 CHUNK_BYTES = 256 * 1024
 JSON = (("content-type", "application/json"),)

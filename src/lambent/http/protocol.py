@@ -13,12 +13,13 @@ from __future__ import annotations
 import asyncio
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
-from typing import Protocol, cast
+from collections.abc import Callable
+from typing import cast
 
 import httptools
 
-from lambent.http.message import STATUS_LINES, Refusal, Request
+from lambent.http.exchange import Application, Exchange
+from lambent.http.message import Refusal, Request
 
 PIPELINE_MAX = 16
 LINGER_BYTES_MAX = 64 * 1024 * 1024
@@ -27,24 +28,6 @@ WRITE_HIGH_WATER = 1024 * 1024
 SMALL_BODY_BYTES = 9_999
 SMALL_BODY_DIGITS = len(str(SMALL_BODY_BYTES))
 """A content-length of so few digits is not worth asking the Application about."""
-
-Header = tuple[str, str]
-
-
-class Application(Protocol):
-    """What answers requests."""
-
-    def body_limit(self, method: str, path: str) -> int:
-        """The most bytes that a body of this route may have."""
-        ...
-
-    def handle(self, exchange: Exchange) -> None:
-        """Answer `exchange` now or later; must not raise."""
-        ...
-
-    def refuse(self, exchange: Exchange, refusal: Refusal) -> None:
-        """Answer a request that the protocol turned away, at once."""
-        ...
 
 
 class HttpUse:
@@ -86,84 +69,6 @@ class HttpLimits:
         self.header_timeout_s = header_timeout_s
         self.body_timeout_s = body_timeout_s
         self.idle_s = idle_s
-
-
-class Exchange:
-    """One request and the way to answer it, once."""
-
-    __slots__ = ("_chunked", "_connection", "_keep_alive", "answered", "on_disconnect", "request")
-
-    def __init__(self, connection: HttpConnection, request: Request, keep_alive: bool) -> None:
-        self.request = request
-        self._connection = connection
-        self._keep_alive = keep_alive
-        self._chunked = False
-        self.answered = False
-        self.on_disconnect: Callable[[], None] | None = None
-        """Called once if the client leaves before the answer is complete."""
-
-    @property
-    def disconnected(self) -> bool:
-        return self._connection.closing
-
-    def respond(self, status: int, headers: Iterable[Header], body: bytes) -> None:
-        """Answer with a whole body. A second answer, or one to a client that left, is dropped."""
-        if self.answered:
-            return
-        self.answered = True
-        parts = [STATUS_LINES[status]]
-        parts.extend([f"{name}: {value}\r\n".encode("latin-1") for name, value in headers])
-        if status != 204 and status >= 200:
-            parts.append(b"content-length: %d\r\n" % len(body))
-        self._finish_head(parts)
-        if self.request.method != "HEAD" and status not in (204, 304):
-            parts.append(body)
-        self._connection.send(b"".join(parts))
-        self._connection.finished(keep_alive=self._keep_alive)
-
-    def respond_raw(self, head: bytes, body: bytes) -> None:
-        """The hot path's answer: `head` holds status line and headers but the content-length."""
-        if self.answered:
-            return
-        self.answered = True
-        self._connection.send(
-            b"%bcontent-length: %d\r\n%b%b"
-            % (head, len(body), b"\r\n" if self._keep_alive else b"connection: close\r\n\r\n", body)
-        )
-        self._connection.finished(keep_alive=self._keep_alive)
-
-    def begin(self, status: int, headers: Sequence[Header]) -> None:
-        """Start an answer whose body follows by `write` and ends with `end`.
-
-        Chunked, unless `headers` hold the content-length.
-        """
-        self.answered = True
-        parts = [STATUS_LINES[status]]
-        parts.extend([f"{name}: {value}\r\n".encode("latin-1") for name, value in headers])
-        self._chunked = not any(name.lower() == "content-length" for name, _ in headers)
-        if self._chunked:
-            parts.append(b"transfer-encoding: chunked\r\n")
-        self._finish_head(parts)
-        self._connection.send(b"".join(parts))
-
-    async def write(self, chunk: bytes) -> None:
-        """Send a part of the body; waits while the client is slower than we are."""
-        if not chunk:
-            return
-        self._connection.send(b"%x\r\n%b\r\n" % (len(chunk), chunk) if self._chunked else chunk)
-        await self._connection.drained()
-
-    def end(self) -> None:
-        if self._chunked:
-            self._connection.send(b"0\r\n\r\n")
-        self._connection.finished(keep_alive=self._keep_alive)
-
-    def abort(self) -> None:
-        """Cut the connection: the only way to tell of a failure after `begin`."""
-        self._connection.abort()
-
-    def _finish_head(self, parts: list[bytes]) -> None:
-        parts.append(b"\r\n" if self._keep_alive else b"connection: close\r\n\r\n")
 
 
 class HttpConnection(asyncio.Protocol):
@@ -442,7 +347,7 @@ class HttpConnection(asyncio.Protocol):
         if self._serving is None:
             self.abort()
         else:
-            self._serving._keep_alive = False
+            self._serving.close_after()
 
     # helpers
 

@@ -6,7 +6,8 @@ import asyncio
 import socket
 from collections import Counter
 
-from lambent.http.protocol import Application, HttpConnection, HttpLimits, HttpUse
+from lambent.http.exchange import Application
+from lambent.http.protocol import HttpConnection, HttpLimits, HttpUse
 
 SWEEP_S = 1.0
 BACKLOG = 4096

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from lambent.http.exchange import Exchange
 from lambent.http.message import Refusal
-from lambent.http.protocol import PIPELINE_MAX, Exchange, HttpConnection, HttpLimits, HttpUse
+from lambent.http.protocol import PIPELINE_MAX, HttpConnection, HttpLimits, HttpUse
 
 LIMITS = HttpLimits(
     connections=2,
