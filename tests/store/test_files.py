@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+import resource
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+
+import pytest
 
 from lambent.control.packages import store_package
 from lambent.control.testing import make_zip
@@ -134,3 +137,23 @@ def test_reset_empties_the_store_and_keeps_its_root(tmp_path: Path) -> None:
         assert not os.listdir(tmp_path / "trash")
 
     with_store(tmp_path, use)
+
+
+def test_a_package_that_does_not_fit_on_the_disk_leaves_nothing_of_it(tmp_path: Path) -> None:
+    """The limit of a file's size stands in for a full disk: the write fails half-way."""
+
+    async def use(store: CodeStore) -> None:
+        await store.start(())
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
+        try:
+            with pytest.raises(OSError, match="File too large"):
+                put(store, {"app.py": "x", "one": os.urandom(90_000), "two": os.urandom(50_000)})
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        assert [path.name for path in (tmp_path / "store").rglob("*") if path.is_file()] == []
+        assert list((tmp_path / "store" / "code").iterdir()) == []
+        digest = put(store, {"app.py": "x = 1"})
+        assert store.has(digest), "and the next one that fits is stored"
+
+    with_store(tmp_path / "store", use)

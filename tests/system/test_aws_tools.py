@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import http.client
 import json
 import os
 import re
@@ -253,6 +254,15 @@ def test_the_codes_location_is_the_very_package_and_no_other_link_is(server: Run
         assert answer.read() == package
     assert found["Configuration"]["CodeSha256"] == sha256(package)
     assert found["Configuration"]["CodeSize"] == len(package)
+    # A HEAD has no body: one that was sent would be taken for the answer to the GET behind it.
+    kept = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+    for method in ("HEAD", "GET"):
+        kept.request(method, location.removeprefix(server.endpoint))
+        answer = kept.getresponse()
+        assert answer.status == 200
+        assert answer.getheader("content-length") == str(len(package))
+        assert answer.read() == (package if method == "GET" else b"")
+    kept.close()
     other = "0" if location[-1] != "0" else "1"
     digest = re.search(r"/code/([0-9a-f]+)", location)
     assert digest is not None

@@ -35,8 +35,6 @@ class FunctionError:
     """JSON: errorType, errorMessage, …"""
     error_type: str
     """e.g. `Sandbox.Timedout`, `Runtime.ExitError`, `ValueError`."""
-    fatal: bool = False
-    """True where the environment cannot serve another invocation."""
 
 
 def resource_not_found(message: str) -> LambdaError:
@@ -60,12 +58,9 @@ def validation_failed(violations: list[str]) -> LambdaError:
     )
 
 
-def throttled(reason: str, *, retry_after_s: int | None = None) -> LambdaError:
+def throttled(reason: str) -> LambdaError:
     """429 with AWS's Reason. Text: facts, 'Throttle Reasons'."""
-    members: dict[str, object] = {"Reason": reason, "Type": "User"}
-    if retry_after_s is not None:
-        members["retryAfterSeconds"] = str(retry_after_s)
-    return LambdaError("TooManyRequestsException", "Rate Exceeded.", **members)
+    return LambdaError("TooManyRequestsException", "Rate Exceeded.", Reason=reason, Type="User")
 
 
 def not_supported(what: str) -> LambdaError:

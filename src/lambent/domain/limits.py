@@ -11,7 +11,6 @@ MIB = 1024 * 1024
 
 # Payloads
 SYNC_REQUEST_BYTES_MAX = 6 * MIB  # [B] Invoke: 6 MB
-ASYNC_REQUEST_BYTES_MAX = MIB  # [B] Invoke: 1 MB for InvocationType Event
 RESPONSE_BYTES_MAX = 6_291_556  # [RIE] 6 MiB + 100
 CLIENT_CONTEXT_BYTES_MAX = 3_583  # [B] base64 length
 LOG_TAIL_BYTES = 4 * 1024  # [B] LogResult: last 4 KB
@@ -40,11 +39,7 @@ MEMORY_MIB_PER_VCPU = 1_769  # [DG]
 
 # Execution environments
 INIT_TIMEOUT_S = 10.0  # [DG] before the init is tried again inside the invocation
-FILE_DESCRIPTORS_MAX = 1_024  # [DG]
 PROCESSES_MAX = 1_024  # [DG]
-ACCOUNT_CONCURRENCY_DEFAULT = 1_000  # [DG]
-UNRESERVED_CONCURRENCY_MIN = 100  # [DG]
-IDLE_TIMEOUT_S = 600.0  # [own] AWS does not promise one; minutes were observed
 
 # Bounds of the server itself [own]
 HEADER_BYTES_MAX = 64 * 1024

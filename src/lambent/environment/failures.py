@@ -42,15 +42,15 @@ RESPONSE_TOO_LARGE = FunctionError(
 )
 
 
-def _fatal(error_type: str, message: str) -> FunctionError:
+def _ended(error_type: str, message: str) -> FunctionError:
     payload = json.dumps(
         {"errorType": error_type, "errorMessage": message}, separators=(",", ":")
     ).encode()
-    return FunctionError(payload=payload, error_type=error_type, fatal=True)
+    return FunctionError(payload=payload, error_type=error_type)
 
 
 def timed_out(request_id: str, timeout_s: float) -> FunctionError:
-    return _fatal(
+    return _ended(
         "Sandbox.Timedout",
         f"RequestId: {request_id} Error: Task timed out after {timeout_s:.2f} seconds",
     )
@@ -70,11 +70,11 @@ def exited(request_id: str, end: SandboxExit) -> FunctionError:
     error_type = "Runtime.OutOfMemory" if end.out_of_memory else "Runtime.ExitError"
     if end.out_of_memory:
         end = SandboxExit(code=None, signal=signals.SIGKILL, out_of_memory=True)
-    return _fatal(error_type, f"RequestId: {request_id} Error: {describe_exit(end)}")
+    return _ended(error_type, f"RequestId: {request_id} Error: {describe_exit(end)}")
 
 
 def sandbox_failed(request_id: str) -> FunctionError:
-    return _fatal(
+    return _ended(
         "Sandbox.Failure", f"RequestId: {request_id} Error: the sandbox could not be started"
     )
 

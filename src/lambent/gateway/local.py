@@ -90,8 +90,10 @@ class LocalRoutes:
             exchange.begin(
                 200, [("content-type", "application/zip"), ("content-length", str(size))]
             )
-            while chunk := await asyncio.to_thread(file.read, CHUNK_BYTES):
+            wanted = request.method == "GET"
+            while wanted and (chunk := await asyncio.to_thread(file.read, CHUNK_BYTES)):
                 await exchange.write(chunk)
+                wanted = not exchange.disconnected
             exchange.end()
 
 

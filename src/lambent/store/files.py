@@ -121,12 +121,16 @@ class CodeStore:
         """Flush `staged` and the package to disk, then let both appear. Blocks.
 
         `paths`: every file and folder in `staged`, itself included. Where the digest is there
-        already (the same package published twice at once), the copy is dropped.
+        already (the same package published twice at once), the copy is dropped. Raises OSError
+        (a full disk) and keeps nothing of the package; `staged` is the caller's to discard.
         """
         zipped = self.root / "tmp" / f"{uuid.uuid4().hex}.zip"
-        write_file(zipped, package, mode=0o644)
-        flush([*paths, zipped])
-        os.replace(zipped, self.zip_path(digest))
+        try:
+            write_file(zipped, package, mode=0o644)
+            flush([*paths, zipped])
+            os.replace(zipped, self.zip_path(digest))
+        finally:
+            zipped.unlink(missing_ok=True)
         if not _rename_folder(staged, self.code_dir(digest)):
             self.discard_staging(staged)
         flush([self.root / "zips", self.root / "code"])
