@@ -38,7 +38,7 @@ _RLock: Callable[[], Any] = threading.RLock
 class Channel:
     """Sends frames from any thread; receives on the main one."""
 
-    __slots__ = ("_busy", "_late", "_lock", "_sock", "pending")
+    __slots__ = ("_busy", "_lock", "_queue", "_sent", "_sock", "pending")
 
     def __init__(self, sock: socket.socket, forks: bool = True) -> None:
         """`forks`: whether to guard against copies of this process; False where none can come."""
@@ -47,7 +47,9 @@ class Channel:
         self._sock: Optional[socket.socket] = sock
         self._lock = _RLock()
         self._busy = False
-        self._late: List[bytes] = []
+        self._queue: List[bytes] = []
+        self._sent: List[int] = []
+        """How much of the queue's first went out, where that is not yet accounted for."""
         self.pending = b""
         """Printed text that has not been sent: a line without its end."""
         if forks:
@@ -91,35 +93,49 @@ class Channel:
         """Send what is pending."""
         with self._lock:
             data, self.pending = self.pending, b""
-            if not data:
+            if not data and not self._queue:
                 return
             if self._sock is None:
                 _write_all(1, data)
                 return
-            for start in range(0, len(data), LOG_BYTES_MAX):
+            for start in range(0, max(1, len(data)), LOG_BYTES_MAX):
                 self._send(OUTPUT, data[start : start + LOG_BYTES_MAX])
 
     def _send(self, kind: int, body: bytes) -> None:
-        """Send under the lock. A signal handler or destructor that prints meanwhile is queued."""
+        """Send under the lock. A signal handler or destructor that prints meanwhile only queues."""
         sock = self._sock
         if sock is None:
             os._exit(0)  # a forked child came back from the handler: it has no one to answer
+        if len(body) <= JOIN_BYTES_MAX:
+            self._queue += (_HEAD.pack(len(body), kind) + body,)
+        else:
+            self._queue += (_HEAD.pack(len(body), kind), body)
         if self._busy:
-            self._late.append(_HEAD.pack(len(body), kind) + body)
-            return
+            return  # whoever is sending will send this too
         self._busy = True
         try:
-            while self._late:  # left behind where a signal handler raised
-                _send_whole(sock, self._late.pop(0))
-            if len(body) <= JOIN_BYTES_MAX:
-                _send_whole(sock, _HEAD.pack(len(body), kind) + body)
-            else:
-                _send_whole(sock, _HEAD.pack(len(body), kind))
-                _send_whole(sock, body)
-            while self._late:
-                _send_whole(sock, self._late.pop(0))
+            self._drain(sock)
         finally:
             self._busy = False
+
+    def _drain(self, sock: socket.socket) -> None:
+        """Send the queue. A signal handler that raises here leaves it exact for the next time.
+
+        Handlers run after any call, so that a plain `n = send(data)` could send and not know it.
+        `extend(map(...))` is one call: what went out is noted before a handler gets its turn.
+        Between the two deletions there is no call.
+        """
+        queue, sent = self._queue, self._sent
+        while queue:
+            if not sent:
+                sent.extend(map(sock.send, queue[:1]))
+            rest = queue[0][sent[0] :]
+            if rest:
+                queue[0] = rest
+                del sent[0]
+            else:
+                del queue[0]
+                del sent[0]
 
     # Receiving
 
@@ -159,7 +175,8 @@ class Channel:
     def _after_fork_in_child(self) -> None:
         self._lock = _RLock()
         self._busy = False
-        self._late = []
+        self._queue = []
+        self._sent = []
         self.pending = b""  # the parent has it too and will send it
         if self._sock is not None:
             self._sock.close()
@@ -241,16 +258,6 @@ class _ByteStream(io.RawIOBase):
 
     def writable(self) -> bool:
         return True
-
-
-def _send_whole(sock: socket.socket, data: bytes) -> None:
-    # Not sendall: it runs signal handlers after a send that succeeded, so an exception of one would
-    # leave unknown how much went out. A single send took all or nothing, save for large frames.
-    sent = sock.send(data)
-    if sent < len(data):
-        view = memoryview(data)
-        while sent < len(data):
-            sent += sock.send(view[sent:])
 
 
 def _write_all(fd: int, data: bytes) -> None:
