@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from botocore.session import get_session
 
-from lambent.api.operations import LambdaOperations
+from lambent.api.operations import lambda_operations
 from lambent.clock import Clock
 from lambent.control.interface import Publisher
 from lambent.control.testing import ControlPlane, FakeRetirer, make_zip, running_control
@@ -31,14 +31,7 @@ class Scene:
 
     def __init__(self, control: ControlPlane) -> None:
         self.control = control
-        self._operations = LambdaOperations(
-            registry=control.registry,
-            functions=control.functions,
-            layers=control.layers,
-            tags=control.tags,
-            downloads=control.downloads,
-            concurrency=1000,
-        ).operations
+        self._operations = lambda_operations(control.plane)
 
     async def call(self, operation: str, **params: Any) -> dict[str, Any]:
         context = RequestContext(

@@ -241,7 +241,7 @@ def test_the_code_comes_with_a_signed_address_and_the_tags(tmp_path: Path) -> No
         assert answer["Tags"] == {"team": "a"}
         assert answer["Code"]["RepositoryType"] == "S3"
         path, _, query = answer["Code"]["Location"].removeprefix(ENDPOINT).partition("?")
-        digest = scene.control.downloads.verify(path, query)
+        digest = scene.control.plane.downloads.verify(path, query)
         assert digest is not None
         assert scene.control.files.zip_path(digest).read_bytes() == CODE
 

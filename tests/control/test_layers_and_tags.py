@@ -32,7 +32,7 @@ def test_a_published_layer_version_is_answered_as_aws_answers_it(tmp_path: Path)
         )
         content = answer["Content"]
         path, _, query = content.pop("Location").removeprefix(ENDPOINT).partition("?")
-        assert scene.control.downloads.verify(path, query) is not None
+        assert scene.control.plane.downloads.verify(path, query) is not None
         assert content["CodeSize"] == len(CODE)
         del answer["Content"]
         assert answer == {

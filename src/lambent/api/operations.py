@@ -1,37 +1,37 @@
-"""Lambda's operations by name; Invoke and what is not there yet are the gateway's."""
+"""Lambda's operations by name; Invoke and its relatives are the gateway's."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Protocol
 
 from lambent.api.account import AccountOperations
 from lambent.api.functions import FunctionOperations
 from lambent.api.layers import LayerOperations
 from lambent.api.tags import TagOperations
-from lambent.control.downloads import Downloads
-from lambent.control.functions import Functions
-from lambent.control.layers import Layers
-from lambent.control.registry import Registry
-from lambent.control.tags import Tags
+from lambent.control.plane import Plane
 from lambent.domain.request import Handler
 
 
-class LambdaOperations:
-    """All that control can do, as the API names it."""
+class Group(Protocol):
+    """The operations on one kind of resource."""
 
-    def __init__(
-        self,
-        *,
-        registry: Registry,
-        functions: Functions,
-        layers: Layers,
-        tags: Tags,
-        downloads: Downloads,
-        concurrency: int,
-    ) -> None:
-        self.operations: Mapping[str, Handler] = {
-            **FunctionOperations(functions, downloads).handlers(),
-            **LayerOperations(layers, downloads).handlers(),
-            **TagOperations(tags).handlers(),
-            **AccountOperations(registry, concurrency=concurrency).handlers(),
-        }
+    def handlers(self) -> Mapping[str, Handler]:
+        """Handlers by the operation's name."""
+        ...
+
+
+def lambda_operations(plane: Plane) -> Mapping[str, Handler]:
+    """All that control can do, as the API names it."""
+    groups: tuple[Group, ...] = (
+        FunctionOperations(plane.functions, plane.downloads),
+        LayerOperations(plane.layers, plane.downloads),
+        TagOperations(plane.tags),
+        AccountOperations(plane.registry, concurrency=plane.concurrency),
+    )
+    operations: dict[str, Handler] = {}
+    for group in groups:
+        for name, handler in group.handlers().items():
+            assert name not in operations, f"{name} is there twice"
+            operations[name] = handler
+    return operations

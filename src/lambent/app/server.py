@@ -10,15 +10,13 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from lambent import __version__
-from lambent.api.operations import LambdaOperations
+from lambent.api.operations import lambda_operations
 from lambent.app.backend import INSIDE_PORT, describe_report, environments_max, make_backend
 from lambent.clock import SystemClock
 from lambent.control.downloads import load_downloads
-from lambent.control.functions import Functions
-from lambent.control.layers import Layers
 from lambent.control.packages import Packages
+from lambent.control.plane import Plane
 from lambent.control.registry import Registry
-from lambent.control.tags import Tags
 from lambent.domain import limits
 from lambent.domain.arns import Account
 from lambent.domain.errors import PlatformFault
@@ -101,10 +99,9 @@ class Server:
             publisher=self.publisher,
             retirer=self.placement,
         )
-        self.layers = Layers(self.registry, clock=self.clock)
-        self.functions = Functions(self.registry, self.layers, clock=self.clock)
+        self.plane = Plane(self.registry, clock=self.clock, concurrency=settings.concurrency)
         self.ledger = ConcurrencyLedger(settings.concurrency)
-        self.invoker = Invoker(self.functions, self.ledger, self.placement, self.meter)
+        self.invoker = Invoker(self.plane.functions, self.ledger, self.placement, self.meter)
         self.iam = Iam(self.database, clock=self.clock)
         self.http: HttpServer
         self.port = 0
@@ -117,18 +114,11 @@ class Server:
         self.meter.load({row[0]: usage_of(row) for row in usage})
         await self.backend.start()
         await self.registry.load()
-        downloads = await load_downloads(self.database, clock=self.clock)
+        downloads = self.plane.downloads = await load_downloads(self.database, clock=self.clock)
         gateway = Gateway(
             account=self.account,
             operations={
-                "lambda": LambdaOperations(
-                    registry=self.registry,
-                    functions=self.functions,
-                    layers=self.layers,
-                    tags=Tags(self.registry),
-                    downloads=downloads,
-                    concurrency=self.settings.concurrency,
-                ).operations,
+                "lambda": lambda_operations(self.plane),
                 "sts": Sts().operations,
                 "iam": self.iam.operations,
                 "logs": Logs(self.logs, clock=self.clock).operations,

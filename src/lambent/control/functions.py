@@ -8,12 +8,14 @@ that change takes a new RevisionId, so the one in the answer is already out of d
 
 from __future__ import annotations
 
+import random
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from lambent.clock import Clock, format_iso_ms
 from lambent.control import rules
+from lambent.control.kinds import ALIASES
 from lambent.control.layers import Layers
 from lambent.control.paging import Page, take_page
 from lambent.control.registry import Registry, digests_of, with_state
@@ -29,7 +31,6 @@ from lambent.domain.function import (
     State,
     Status,
 )
-from lambent.store import rows
 
 FUNCTIONS_PAGE_MAX = 50  # [B] ListFunctions: at most 50, however many are asked for
 
@@ -39,21 +40,53 @@ _CREATING = "The function is being created."  # [LS] for creations and updates a
 class Functions:
     """The operations on functions of one account."""
 
-    def __init__(self, registry: Registry, layers: Layers, *, clock: Clock) -> None:
+    def __init__(
+        self,
+        registry: Registry,
+        layers: Layers,
+        *,
+        clock: Clock,
+        throw: Callable[[], float] = random.random,
+    ) -> None:
+        """`throw` gives numbers from 0 up to 1, for the weights of aliases."""
         self._registry = registry
         self._layers = layers
         self._clock = clock
+        self._throw = throw
 
     def get_version(self, name: str, qualifier: str | None = None) -> FunctionVersion:
-        """The version that an invocation runs. Hot path: two lookups.
+        """What `qualifier` (none, $LATEST, a number or an alias) stands for.
 
-        Raises ResourceNotFoundException; only $LATEST exists so far.
+        An alias stands for its main version. Raises ResourceNotFoundException.
         """
         function = self._registry.functions.get(name)
-        if function is None or (qualifier is not None and qualifier != LATEST):
-            arn = self._registry.account.function_arn(name, qualifier)
-            raise resource_not_found(f"Function not found: {arn}")
-        return function.latest
+        if function is not None:
+            if qualifier is None or qualifier == LATEST:
+                return function.latest
+            alias = self._registry.resources.get(ALIASES, name, qualifier)
+            number = qualifier if alias is None else alias.version
+            if number == LATEST:
+                return function.latest
+            version = function.versions.get(number)
+            if version is not None:
+                return version
+        arn = self._registry.account.function_arn(name, qualifier)
+        raise resource_not_found(f"Function not found: {arn}")
+
+    def route(self, name: str, qualifier: str | None) -> FunctionVersion:
+        """The version that one invocation runs: an alias's weights are thrown for here. Hot path.
+
+        Raises ResourceNotFoundException.
+        """
+        if qualifier is not None and qualifier != LATEST:
+            alias = self._registry.resources.get(ALIASES, name, qualifier)
+            if alias is not None and alias.weights:
+                thrown = self._throw()
+                for number, weight in alias.weights.items():
+                    if thrown < weight:
+                        return self.get_version(name, number)
+                    thrown -= weight
+        return self.get_version(name, qualifier)
 
     def get(self, name: str, qualifier: str | None = None) -> Function:
         """The function with its tags; raises as `get_version` does."""
@@ -147,18 +180,9 @@ class Functions:
             raise invalid_parameter(
                 "$LATEST version cannot be deleted without deleting the function."
             )
-        function = self.get(name, qualifier)
+        self.get(name, qualifier)
         with self._registry.changing(name) as generation:
-            await self._registry.commit(
-                generation,
-                lambda c: rows.delete_function(c, self._registry.account, name),
-                lambda _: self._forget(name),
-            )
-        await self._registry.sweep(digests_of(function.latest))
-
-    def _forget(self, name: str) -> None:
-        self._registry.functions.pop(name, None)
-        self._registry.retirer.retire(name)
+            await self._registry.delete_function(generation, name)
 
     def _draft(
         self,
@@ -198,7 +222,7 @@ class Functions:
             await self._registry.packages.merge([layer.package.digest for layer in version.layers])
             state = await self._registry.publisher.prepare(version)
             settled = replace(with_state(version, state), revision_id=str(uuid.uuid4()))
-            await self._registry.store_version(generation, settled, tags=tags)
+            await self._registry.store_latest(generation, settled, tags=tags)
 
     def _check_size(self, version: FunctionVersion) -> None:
         rules.check_unzipped(

@@ -23,11 +23,12 @@ class Publisher(Protocol):
 class Retirer(Protocol):
     """Takes environments out of service."""
 
-    def retire(self, name: str) -> None:
-        """No further invocation may reach environments of the versions that ran so far.
+    def retire(self, name: str, version: str | None = None) -> None:
+        """No further invocation may reach the environments that ran so far.
 
-        Called once the new version (or none, after a deletion) is what the registry answers.
-        Returns at once; running invocations finish.
+        `version` is `$LATEST` or a number; None means every version of the function. Called once
+        what follows (or nothing, after a deletion) is what the registry answers. Returns at once;
+        running invocations finish.
         """
         ...
 

@@ -10,15 +10,22 @@ from __future__ import annotations
 import asyncio
 import logging
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from lambent.control.interface import Publisher, Retirer
+from lambent.control.kinds import KINDS
 from lambent.control.packages import Packages
+from lambent.control.resources import (
+    Change,
+    Resources,
+    delete_resources_of,
+    write_changes,
+)
 from lambent.domain import limits
-from lambent.domain.arns import Account
+from lambent.domain.arns import LATEST, Account
 from lambent.domain.errors import LambdaError, resource_conflict, resource_not_found
 from lambent.domain.function import (
     CodePackage,
@@ -32,6 +39,7 @@ from lambent.domain.function import (
 from lambent.store import rows
 from lambent.store.database import Database
 from lambent.store.files import CodeStore, opt_digest
+from lambent.store.resources import load_resources
 
 T = TypeVar("T")
 
@@ -66,6 +74,11 @@ class Registry:
         self.retirer = retirer
         self.functions: dict[str, Function] = {}
         self.layers: dict[str, Layer] = {}
+        self.resources = Resources()
+        self.version_numbers: dict[str, int] = {}
+        """Function name → highest version number ever given out."""
+        self.settling = asyncio.Lock()
+        """Held by a change of resources from its checks to its commit: see `change`."""
         self._database = database
         self._changing: set[str] = set()
         self._reserved_bytes = 0
@@ -75,6 +88,8 @@ class Registry:
     async def load(self) -> None:
         """Fill memory from the rows, drop what no row needs, repair what can be repaired."""
         functions, layers, last_versions, referenced = await self._database.read(self._load_rows)
+        self.version_numbers, resources = await self._database.read(self._load_resources)
+        self.resources.load(KINDS, resources)
         await self.files.start(referenced)
         self.functions = {function.name: function for function in functions}
         for name, last_version in last_versions.items():
@@ -86,19 +101,21 @@ class Registry:
             if not await self.packages.restore(package):
                 log.error("the package %s is gone from %s", package.digest, self.files.root)
         for function in functions:
-            await self._recover(function.latest)
+            for version in function.every_version():
+                await self._recover(version)
 
-    async def _recover(self, latest: FunctionVersion) -> None:
+    async def _recover(self, version: FunctionVersion) -> None:
         """Where a function could not run before the restart, it may be able to now."""
         try:
-            await self.packages.merge([layer.package.digest for layer in latest.layers])
+            await self.packages.merge([layer.package.digest for layer in version.layers])
         except OSError as error:  # the others still work; its invocations say so again
-            log.error("the layers of %s cannot be merged: %s", latest.name, error)
-        if latest.state.value != State.FAILED:
+            log.error("the layers of %s cannot be merged: %s", version.name, error)
+        if version.state.value != State.FAILED:
             return
-        state = await self.publisher.prepare(latest)
-        if state != latest.state:
-            await self.store_version(self.begin(), with_state(latest, state))
+        state = await self.publisher.prepare(version)
+        if state != version.state:
+            store = self.store_latest if version.version == LATEST else self.store_published
+            await store(self.begin(), with_state(version, state))
 
     def _load_rows(
         self, connection: sqlite3.Connection
@@ -110,6 +127,14 @@ class Registry:
             rows.load_referenced_digests(connection),
         )
 
+    def _load_resources(
+        self, connection: sqlite3.Connection
+    ) -> tuple[dict[str, int], list[tuple[str, str, str, str]]]:
+        return (
+            rows.load_version_numbers(connection, self.account),
+            list(load_resources(connection, self.account)),
+        )
+
     def find(self, name: str, qualifier: str | None = None) -> Function:
         """Raises ResourceNotFoundException with the ARN as it was asked for."""
         function = self.functions.get(name)
@@ -119,8 +144,12 @@ class Registry:
         return function
 
     def code_bytes(self) -> int:
-        """Account-wide code storage in use: packages of functions and of layer versions."""
-        return sum(f.latest.code.size_bytes for f in self.functions.values()) + sum(
+        """Account-wide code storage in use: packages of all versions of functions and layers."""
+        return sum(
+            version.code.size_bytes
+            for function in self.functions.values()
+            for version in function.every_version()
+        ) + sum(
             version.package.size_bytes
             for layer in self.layers.values()
             for version in layer.versions.values()
@@ -191,7 +220,19 @@ class Registry:
         future.add_done_callback(finish)
         return await asyncio.shield(future)
 
-    async def store_version(
+    async def change(self, generation: int, changes: Sequence[Change]) -> None:
+        """Commit changes of resources, all or none; then memory shows them.
+
+        Who checks before changing holds `settling` from the check to the end of this, so that no
+        other change comes in between.
+        """
+
+        def write(connection: sqlite3.Connection) -> None:
+            write_changes(connection, self.account, changes)
+
+        await self.commit(generation, write, lambda _: self.resources.apply(changes))
+
+    async def store_latest(
         self, generation: int, latest: FunctionVersion, *, tags: Mapping[str, str] | None = None
     ) -> None:
         """Commit $LATEST of a function, new (then with tags) or changed; then that is what runs."""
@@ -206,11 +247,63 @@ class Registry:
         def apply(_: None) -> None:
             current = self.functions.get(latest.name, Function(latest=latest, tags=tags or {}))
             self.functions[latest.name] = replace(current, latest=latest)
-            self.retirer.retire(latest.name)
+            self.retirer.retire(latest.name, LATEST)
 
         await self.commit(generation, write, apply, digests=digests)
         if before is not None:
             await self.sweep(digests_of(before.latest))
+
+    async def store_published(self, generation: int, version: FunctionVersion) -> None:
+        """Commit a published version, new or (its state) changed."""
+        digests = digests_of(version)
+        name, number = version.name, version.version
+
+        def write(connection: sqlite3.Connection) -> None:
+            rows.store_version(connection, self.account, version, digests=digests)
+
+        def apply(_: None) -> None:
+            function = self.functions[name]
+            versions = {**function.versions, number: version}
+            self.functions[name] = replace(function, versions=versions)
+            self.version_numbers[name] = max(self.version_numbers.get(name, 0), int(number))
+
+        await self.commit(generation, write, apply, digests=digests)
+
+    async def delete_published(
+        self, generation: int, version: FunctionVersion, changes: Sequence[Change] = ()
+    ) -> None:
+        """Delete one published version, with the resources that hang on it (`changes`)."""
+        name, number = version.name, version.version
+
+        def write(connection: sqlite3.Connection) -> None:
+            rows.delete_version(connection, self.account, name, number)
+            write_changes(connection, self.account, changes)
+
+        def apply(_: None) -> None:
+            function = self.functions[name]
+            versions = {key: one for key, one in function.versions.items() if key != number}
+            self.functions[name] = replace(function, versions=versions)
+            self.resources.apply(changes)
+            self.retirer.retire(name, number)
+
+        await self.commit(generation, write, apply)
+        await self.sweep(digests_of(version))
+
+    async def delete_function(self, generation: int, name: str) -> None:
+        """Delete a function with its versions and all that hangs on it."""
+        function = self.functions[name]
+
+        def write(connection: sqlite3.Connection) -> None:
+            rows.delete_function(connection, self.account, name)
+            delete_resources_of(connection, self.account, name)
+
+        def apply(_: None) -> None:
+            self.functions.pop(name, None)
+            self.resources.forget(name)
+            self.retirer.retire(name)
+
+        await self.commit(generation, write, apply)
+        await self.sweep({d for one in function.every_version() for d in digests_of(one)})
 
     async def sweep(self, digests: Collection[str] = ()) -> None:
         """Remove what nothing needs any more of `digests` and of what earlier sweeps had to leave.
@@ -225,7 +318,12 @@ class Registry:
         unreferenced = await self._database.read(lambda c: rows.load_unreferenced(c, asked))
         # From here on no await: what memory refers to or somebody holds now stays.
         garbage -= asked - unreferenced
-        needed = {digest for f in self.functions.values() for digest in digests_of(f.latest)}
+        needed = {
+            digest
+            for function in self.functions.values()
+            for version in function.every_version()
+            for digest in digests_of(version)
+        }
         needed.update(package.digest for package in self._packages())
         doomed = unreferenced - needed - set(self.retirer.mounted())
         removed = doomed - self.files.collect(doomed)
@@ -242,6 +340,8 @@ class Registry:
         def apply(_: None) -> None:
             self.functions.clear()
             self.layers.clear()
+            self.resources.clear()
+            self.version_numbers.clear()
             self.packages.reset()
             self.retirer.retire_all()
             self.files.reset()
@@ -253,8 +353,9 @@ class Registry:
 
     def _packages(self) -> Iterator[CodePackage]:
         for function in self.functions.values():
-            yield function.latest.code
-            yield from (layer.package for layer in function.latest.layers)
+            for version in function.every_version():
+                yield version.code
+                yield from (layer.package for layer in version.layers)
         for layer in self.layers.values():
             yield from (version.package for version in layer.versions.values())
 

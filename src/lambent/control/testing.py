@@ -11,13 +11,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lambent.clock import Clock, ManualClock
-from lambent.control.downloads import Downloads, load_downloads
+from lambent.control.downloads import load_downloads
 from lambent.control.functions import Functions
 from lambent.control.interface import Publisher
-from lambent.control.layers import Layers
 from lambent.control.packages import Packages
+from lambent.control.plane import Plane
 from lambent.control.registry import Registry
-from lambent.control.tags import Tags
 from lambent.domain.arns import Account
 from lambent.domain.function import FunctionVersion, State, Status
 from lambent.store.database import Database
@@ -49,7 +48,7 @@ class FakeRetirer:
     retired: list[str] = field(default_factory=list)
     in_use: set[str] = field(default_factory=set)
 
-    def retire(self, name: str) -> None:
+    def retire(self, name: str, version: str | None = None) -> None:
         self.retired.append(name)
 
     def retire_all(self) -> None:
@@ -69,10 +68,11 @@ class ControlPlane:
     files: CodeStore
     retirer: FakeRetirer
     registry: Registry
-    functions: Functions
-    layers: Layers
-    tags: Tags
-    downloads: Downloads
+    plane: Plane
+
+    @property
+    def functions(self) -> Functions:
+        return self.plane.functions
 
 
 @asynccontextmanager
@@ -96,10 +96,11 @@ async def running_control(
         publisher=publisher or FakePublisher(),
         retirer=retirer,
     )
-    layers = Layers(registry, clock=clock)
+    plane = Plane(registry, clock=clock, concurrency=1000)
     try:
         await database.start()
         await registry.load()
+        plane.downloads = await load_downloads(database, clock=clock)
         yield ControlPlane(
             account=account,
             clock=clock,
@@ -107,10 +108,7 @@ async def running_control(
             files=files,
             retirer=retirer,
             registry=registry,
-            functions=Functions(registry, layers, clock=clock),
-            layers=layers,
-            tags=Tags(registry),
-            downloads=await load_downloads(database, clock=clock),
+            plane=plane,
         )
     finally:
         await files.close()

@@ -5,17 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 from lambent.domain import limits
 from lambent.domain.arns import LATEST
 
 
 class State(StrEnum):
-    """FunctionConfiguration.State, the members that Lambent reaches."""
+    """FunctionConfiguration.State."""
 
     PENDING = "Pending"
     ACTIVE = "Active"
+    INACTIVE = "Inactive"
     FAILED = "Failed"
+    DEACTIVATING = "Deactivating"
+    DEACTIVATED = "Deactivated"
+    ACTIVE_NON_INVOCABLE = "ActiveNonInvocable"
+    DELETING = "Deleting"
 
 
 class LastUpdateStatus(StrEnum):
@@ -70,6 +76,15 @@ class LayerVersion:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FileSystem:
+    """One FileSystemConfig."""
+
+    arn: str
+    """Of an access point."""
+    local_mount_path: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FunctionVersion:
     """Everything that an execution environment of one version is made from."""
 
@@ -88,6 +103,24 @@ class FunctionVersion:
     ephemeral_mib: int = limits.EPHEMERAL_MIB_MIN
     environment: Mapping[str, str] | None = None
     architectures: tuple[str, ...] = ("x86_64",)
+    dead_letter_arn: str = ""
+    """DeadLetterConfig.TargetArn."""
+    kms_key_arn: str = ""
+    tracing_mode: str = "PassThrough"
+    log_format: str = "Text"
+    application_log_level: str | None = None
+    system_log_level: str | None = None
+    log_group_name: str = ""
+    """LoggingConfig.LogGroup; empty for the function's own."""
+    file_systems: tuple[FileSystem, ...] = ()
+    tenant_isolation: str = ""
+    """TenancyConfig.TenantIsolationMode."""
+    capacity_provider: Mapping[str, Any] | None = None
+    """CapacityProviderConfig, as given."""
+    hot_reload_folder: str = ""
+    """A folder of this host that is mounted in place of a package."""
+    signing_profile_version_arn: str = ""
+    signing_job_arn: str = ""
     last_modified: str = ""
     revision_id: str
     state: Status = field(default_factory=lambda: Status(value=State.PENDING))
@@ -95,16 +128,22 @@ class FunctionVersion:
 
     @property
     def log_group(self) -> str:
-        return f"/aws/lambda/{self.name}"
+        return self.log_group_name or f"/aws/lambda/{self.name}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Function:
-    """A function: its $LATEST and what hangs on the name."""
+    """A function: its $LATEST, its published versions and its tags."""
 
     latest: FunctionVersion
+    versions: Mapping[str, FunctionVersion] = field(default_factory=dict)
+    """By number, as text, oldest first."""
     tags: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
         return self.latest.name
+
+    def every_version(self) -> list[FunctionVersion]:
+        """$LATEST, then the published ones."""
+        return [self.latest, *self.versions.values()]

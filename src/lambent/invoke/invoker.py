@@ -14,10 +14,10 @@ from lambent.placement.concurrency import ConcurrencyLedger
 from lambent.placement.placement import Placement
 
 
-class VersionLookup(Protocol):
-    """Finds what a name and a qualifier stand for."""
+class Router(Protocol):
+    """Finds what a name and a qualifier stand for, this time."""
 
-    def get_version(self, name: str, qualifier: str | None) -> FunctionVersion:
+    def route(self, name: str, qualifier: str | None) -> FunctionVersion:
         """Raises LambdaError ResourceNotFoundException."""
         ...
 
@@ -27,12 +27,12 @@ class Invoker:
 
     def __init__(
         self,
-        versions: VersionLookup,
+        router: Router,
         ledger: ConcurrencyLedger,
         placement: Placement,
         meter: Meter,
     ) -> None:
-        self._versions = versions
+        self._router = router
         self._ledger = ledger
         self._placement = placement
         self._meter = meter
@@ -40,7 +40,7 @@ class Invoker:
 
     def check(self, name: str, qualifier: str | None) -> FunctionVersion:
         """The version that would run, if it can: what DryRun verifies. Raises LambdaError."""
-        version = self._versions.get_version(name, qualifier)
+        version = self._router.route(name, qualifier)
         if version.state.value != State.ACTIVE:
             text = (
                 "The operation cannot be performed at this time. "

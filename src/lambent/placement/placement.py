@@ -99,10 +99,10 @@ class Placement:
             pool = self._pools[version.revision_id] = VersionPool(version, self, self._platform)
         pool.submit(lease)
 
-    def retire(self, name: str) -> None:
-        """What `name` runs has changed or gone: its old environments serve nothing new."""
+    def retire(self, name: str, version: str | None = None) -> None:
+        """What `name` (or one `version` of it) runs has changed or gone: nothing new reaches it."""
         for key, pool in list(self._pools.items()):
-            if pool.version.name == name:
+            if pool.version.name == name and version in (None, pool.version.version):
                 del self._pools[key]
                 self._retired.add(pool)
                 pool.retire()

@@ -15,6 +15,7 @@ from typing import Any
 from lambent.domain.arns import Account
 from lambent.domain.function import (
     CodePackage,
+    FileSystem,
     Function,
     FunctionVersion,
     LayerRef,
@@ -58,16 +59,80 @@ def delete_function(connection: sqlite3.Connection, account: Account, name: str)
         "DELETE FROM functions WHERE account_id = ? AND region = ? AND name = ?",
         _key(account, name),
     )
-    _refer(connection, account.function_arn(name), ())
+    connection.execute(
+        "DELETE FROM function_versions WHERE account_id = ? AND region = ? AND name = ?",
+        _key(account, name),
+    )
+    arn = account.function_arn(name)
+    connection.execute(
+        "DELETE FROM package_references WHERE owner = ? OR owner GLOB ?", (arn, f"{arn}:*")
+    )
+
+
+def store_version(
+    connection: sqlite3.Connection,
+    account: Account,
+    version: FunctionVersion,
+    *,
+    digests: Iterable[str],
+) -> None:
+    """Insert or replace a published version; its number is never given out again."""
+    number = int(version.version)
+    connection.execute(
+        """INSERT OR REPLACE INTO function_versions
+           (account_id, region, name, version, configuration) VALUES (?, ?, ?, ?, ?)""",
+        (*_key(account, version.name), number, encode_version(version)),
+    )
+    connection.execute(
+        """INSERT INTO version_numbers (account_id, region, name, last_version)
+           VALUES (?, ?, ?, ?)
+           ON CONFLICT (account_id, region, name)
+           DO UPDATE SET last_version = max(last_version, excluded.last_version)""",
+        (*_key(account, version.name), number),
+    )
+    _refer(connection, account.function_arn(version.name, version.version), digests)
+
+
+def delete_version(
+    connection: sqlite3.Connection, account: Account, name: str, version: str
+) -> None:
+    connection.execute(
+        """DELETE FROM function_versions
+           WHERE account_id = ? AND region = ? AND name = ? AND version = ?""",
+        (*_key(account, name), int(version)),
+    )
+    _refer(connection, account.function_arn(name, version), ())
+
+
+def load_version_numbers(connection: sqlite3.Connection, account: Account) -> dict[str, int]:
+    """Function name → highest version number ever given out."""
+    rows = connection.execute(
+        "SELECT name, last_version FROM version_numbers WHERE account_id = ? AND region = ?",
+        (account.account_id, account.region),
+    )
+    return dict(rows.fetchall())
 
 
 def load_functions(connection: sqlite3.Connection, account: Account) -> list[Function]:
+    key = (account.account_id, account.region)
+    versions: dict[str, dict[str, FunctionVersion]] = {}
+    for name, number, text in connection.execute(
+        """SELECT name, version, configuration FROM function_versions
+           WHERE account_id = ? AND region = ? ORDER BY name, version""",
+        key,
+    ):
+        versions.setdefault(name, {})[str(number)] = decode_version(text)
     rows = connection.execute(
-        """SELECT configuration, tags FROM functions
+        """SELECT name, configuration, tags FROM functions
            WHERE account_id = ? AND region = ? ORDER BY name""",
-        (account.account_id, account.region),
+        key,
     )
-    return [Function(latest=decode_version(text), tags=json.loads(tags)) for text, tags in rows]
+    return [
+        Function(
+            latest=decode_version(text), versions=versions.get(name, {}), tags=json.loads(tags)
+        )
+        for name, text, tags in rows
+    ]
 
 
 def store_layer_version(
@@ -129,8 +194,16 @@ def load_unreferenced(connection: sqlite3.Connection, digests: Iterable[str]) ->
 
 
 def delete_everything(connection: sqlite3.Connection) -> None:
-    """Functions, layers and references of every account; secrets stay."""
-    for table in ("functions", "layers", "layer_versions", "package_references"):
+    """Functions, layers, references and other resources of every account; secrets stay."""
+    for table in (
+        "functions",
+        "function_versions",
+        "version_numbers",
+        "layers",
+        "layer_versions",
+        "package_references",
+        "resources",
+    ):
         connection.execute(f"DELETE FROM {table}")
 
 
@@ -165,6 +238,7 @@ def decode_version(text: str) -> FunctionVersion:
         for layer in raw["layers"]
     )
     raw["architectures"] = tuple(raw["architectures"])
+    raw["file_systems"] = tuple(FileSystem(**one) for one in raw.get("file_systems", ()))
     raw["state"] = Status(**raw["state"])
     raw["last_update"] = Status(**raw["last_update"]) if raw["last_update"] else None
     return FunctionVersion(**raw)

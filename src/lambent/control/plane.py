@@ -1,0 +1,24 @@
+"""All of control for one account: a module a resource, on one registry."""
+
+from __future__ import annotations
+
+from lambent.clock import Clock
+from lambent.control.downloads import Downloads
+from lambent.control.functions import Functions
+from lambent.control.layers import Layers
+from lambent.control.registry import Registry
+from lambent.control.tags import Tags
+
+
+class Plane:
+    """What the API's operations work on."""
+
+    def __init__(self, registry: Registry, *, clock: Clock, concurrency: int) -> None:
+        """`concurrency`: the account's limit of concurrent executions."""
+        self.registry = registry
+        self.concurrency = concurrency
+        self.layers = Layers(registry, clock=clock)
+        self.functions = Functions(registry, self.layers, clock=clock)
+        self.tags = Tags(registry)
+        self.downloads: Downloads
+        """Set once its secret was read: see `load_downloads`."""
