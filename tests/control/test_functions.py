@@ -215,25 +215,6 @@ def test_a_function_that_is_not_there_is_not_found(
     play(tmp_path, act)
 
 
-def test_only_latest_exists_so_far(tmp_path: Path) -> None:
-    async def act(scene: Scene) -> None:
-        await scene.create()
-        latest = await scene.call("GetFunction", FunctionName="f:$LATEST")
-        assert latest["Configuration"]["FunctionArn"] == f"{ARN}f:$LATEST"
-        for qualifier in ("1", "live"):
-            named = {"FunctionName": "f", "Qualifier": qualifier}
-            refusal = ("ResourceNotFoundException", f"Function not found: {ARN}f:{qualifier}")
-            assert await scene.refused("GetFunction", **named) == refusal
-            assert await scene.refused("GetFunctionConfiguration", **named) == refusal
-            assert await scene.refused("DeleteFunction", **named) == refusal
-        assert await scene.refused("DeleteFunction", FunctionName="f", Qualifier="$LATEST") == (
-            INVALID,
-            "$LATEST version cannot be deleted without deleting the function.",
-        )
-
-    play(tmp_path, act)
-
-
 def test_the_code_comes_with_a_signed_address_and_the_tags(tmp_path: Path) -> None:
     async def act(scene: Scene) -> None:
         await scene.create(Tags={"team": "a"})
@@ -275,11 +256,6 @@ CREATE_REFUSED: list[tuple[dict[str, Any], str, str]] = [
         {"Tags": {str(number): "" for number in range(51)}},
         INVALID,
         "Number of tags exceeds resource tag limit.",
-    ),
-    (
-        {"Publish": True},
-        "UnsupportedOperationException",
-        "Lambent does not support the option Publish yet.",
     ),
     (
         {"name": "f" * 65},

@@ -271,8 +271,6 @@ def test_a_zip_over_the_limit_is_413(there: RunningServer) -> None:
     ("method", "path", "operation"),
     [
         ("GET", f"{FUNCTIONS}/errors-there/policy", "GetPolicy"),
-        ("POST", f"{FUNCTIONS}/errors-there/versions", "PublishVersion"),
-        ("GET", f"{FUNCTIONS}/errors-there/aliases", "ListAliases"),
         ("GET", "/2015-03-31/event-source-mappings", "ListEventSourceMappings"),
         ("PUT", "/2017-10-31/functions/errors-there/concurrency", "PutFunctionConcurrency"),
         ("GET", "/2021-10-31/functions/errors-there/url", "GetFunctionUrlConfig"),

@@ -10,7 +10,7 @@ from lambent.api.options import refuse_unsupported, take_zip
 from lambent.control.downloads import Downloads
 from lambent.control.functions import Functions
 from lambent.control.rules import Configuration
-from lambent.domain.arns import PARTITION, Account, parse_function_ref
+from lambent.domain.arns import LATEST, PARTITION, Account, parse_function_ref
 from lambent.domain.errors import LambdaError, invalid_parameter
 from lambent.domain.function import FunctionVersion
 from lambent.domain.request import Handler, RequestContext
@@ -52,27 +52,31 @@ class FunctionOperations:
         }
 
     async def create_function(self, params: Shape, context: RequestContext) -> Shape:
-        name = _unqualified(params["FunctionName"], context.account)
+        name = unqualified(params["FunctionName"], context.account)
         refuse_unsupported(params, function_name=name)
         code = take_zip(params["Code"], where="Code.")
         if code is None:
             raise invalid_parameter(NO_CODE)
         version = await self._functions.create(
-            name, parse_configuration(params), code, tags=params.get("Tags") or {}
+            name,
+            parse_configuration(params),
+            code,
+            tags=params.get("Tags") or {},
+            publish=_publishes(params),
         )
-        return format_version(version, context.account)
+        return format_version(version, context.account, qualifier=_number(version))
 
     async def get_function(self, params: Shape, context: RequestContext) -> Shape:
         ref = parse_function_ref(
             params["FunctionName"], context.account, qualifier=params.get("Qualifier")
         )
         function = self._functions.get(ref.name, ref.qualifier)
-        latest = function.latest
+        version = self._functions.shown(self._functions.get_version(ref.name, ref.qualifier))
         result: Shape = {
-            "Configuration": format_version(latest, context.account, qualifier=ref.qualifier),
+            "Configuration": format_version(version, context.account, qualifier=ref.qualifier),
             "Code": {
                 "RepositoryType": "S3",
-                "Location": self._downloads.sign(context.endpoint, latest.code.digest),
+                "Location": self._downloads.sign(context.endpoint, version.code.digest),
             },
         }
         if function.tags:
@@ -83,13 +87,17 @@ class FunctionOperations:
         ref = parse_function_ref(
             params["FunctionName"], context.account, qualifier=params.get("Qualifier")
         )
-        version = self._functions.get_version(ref.name, ref.qualifier)
+        version = self._functions.shown(self._functions.get_version(ref.name, ref.qualifier))
         return format_version(version, context.account, qualifier=ref.qualifier)
 
     async def list_functions(self, params: Shape, context: RequestContext) -> Shape:
-        page = self._functions.list(marker=params.get("Marker"), items_max=params.get("MaxItems"))
         master_region = params.get("MasterRegion")
         every_version = params.get("FunctionVersion") == "ALL"
+        page = self._functions.list(
+            marker=params.get("Marker"),
+            items_max=params.get("MaxItems"),
+            every_version=every_version,
+        )
         listed = [
             format_listed(version, context.account, qualified=every_version)
             for version in page.items
@@ -99,7 +107,7 @@ class FunctionOperations:
         return _without_none({"Functions": listed, "NextMarker": page.next_marker})
 
     async def update_function_code(self, params: Shape, context: RequestContext) -> Shape:
-        name = _unqualified(params["FunctionName"], context.account)
+        name = unqualified(params["FunctionName"], context.account)
         self._functions.get(name)  # a function that is not there comes before everything else
         refuse_unsupported(params, function_name=name)
         if params.get("ImageUri"):  # [LS]
@@ -115,11 +123,12 @@ class FunctionOperations:
             architectures=_tuple(params.get("Architectures")),
             revision_id=params.get("RevisionId"),
             dry_run=bool(params.get("DryRun")),
+            publish=_publishes(params),
         )
-        return format_version(version, context.account)
+        return format_version(version, context.account, qualifier=_number(version))
 
     async def update_function_configuration(self, params: Shape, context: RequestContext) -> Shape:
-        name = _unqualified(params["FunctionName"], context.account)
+        name = unqualified(params["FunctionName"], context.account)
         self._functions.get(name)
         refuse_unsupported(params, function_name=name)
         version = await self._functions.update_configuration(
@@ -209,7 +218,26 @@ def runtime_version_arn(runtime: str, account: Account) -> str:
     return f"arn:{PARTITION}:lambda:{account.region}::runtime:{digest}"
 
 
-def _unqualified(text: str, account: Account) -> str:
+def _publishes(params: Shape) -> bool:
+    """Whether the operation is to publish a version; refuses to publish where it cannot."""
+    check_publish_to(params)
+    return bool(params.get("Publish"))
+
+
+def check_publish_to(params: Shape) -> None:
+    """$LATEST.PUBLISHED is for functions on a capacity provider. Text: unverified."""
+    if params.get("PublishTo"):
+        raise invalid_parameter(
+            "PublishTo is supported only for functions with a CapacityProviderConfig."
+        )
+
+
+def _number(version: FunctionVersion) -> str | None:
+    """The qualifier of a published version's own ARN; none for $LATEST."""
+    return None if version.version == LATEST else version.version
+
+
+def unqualified(text: str, account: Account) -> str:
     """The name, for operations that take no version; a qualifier in it names none of ours."""
     ref = parse_function_ref(text, account)
     if ref.qualifier is not None:

@@ -9,6 +9,7 @@ from lambent.api.account import AccountOperations
 from lambent.api.functions import FunctionOperations
 from lambent.api.layers import LayerOperations
 from lambent.api.tags import TagOperations
+from lambent.api.versions import VersionOperations
 from lambent.control.plane import Plane
 from lambent.domain.request import Handler
 
@@ -25,6 +26,7 @@ def lambda_operations(plane: Plane) -> Mapping[str, Handler]:
     """All that control can do, as the API names it."""
     groups: tuple[Group, ...] = (
         FunctionOperations(plane.functions, plane.downloads),
+        VersionOperations(plane.versions),
         LayerOperations(plane.layers, plane.downloads),
         TagOperations(plane.tags),
         AccountOperations(plane.registry, concurrency=plane.concurrency),

@@ -36,8 +36,6 @@ _DEFAULTS: dict[str, Callable[[Any], bool]] = {
     "TenancyConfig": _empty,
     "RuntimeConfig": _empty,
     "AcceleratorConfig": _empty,
-    "PublishTo": _empty,
-    "Publish": _empty,
 }
 
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import random
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 
 from lambent.clock import Clock, format_iso_ms
@@ -20,8 +21,9 @@ from lambent.control.layers import Layers
 from lambent.control.paging import Page, take_page
 from lambent.control.registry import Registry, digests_of, with_state
 from lambent.control.rules import Configuration
+from lambent.control.versions import Versions, page_of_all
 from lambent.domain.arns import LATEST
-from lambent.domain.errors import invalid_parameter, resource_conflict, resource_not_found
+from lambent.domain.errors import resource_conflict, resource_not_found
 from lambent.domain.function import (
     CodePackage,
     Function,
@@ -44,6 +46,7 @@ class Functions:
         self,
         registry: Registry,
         layers: Layers,
+        versions: Versions,
         *,
         clock: Clock,
         throw: Callable[[], float] = random.random,
@@ -51,8 +54,10 @@ class Functions:
         """`throw` gives numbers from 0 up to 1, for the weights of aliases."""
         self._registry = registry
         self._layers = layers
+        self._versions = versions
         self._clock = clock
         self._throw = throw
+        self._updating: set[str] = set()
 
     def get_version(self, name: str, qualifier: str | None = None) -> FunctionVersion:
         """What `qualifier` (none, $LATEST, a number or an alias) stands for.
@@ -93,13 +98,25 @@ class Functions:
         self.get_version(name, qualifier)
         return self._registry.functions[name]
 
-    def list(self, *, marker: str | None, items_max: int | None) -> Page[FunctionVersion]:
-        """By name."""
+    def shown(self, version: FunctionVersion) -> FunctionVersion:
+        """The version as a look shows it: $LATEST is InProgress while an update is under way."""
+        if version.version == LATEST and version.name in self._updating:
+            return _in_progress(version)
+        return version
+
+    def list(
+        self, *, marker: str | None, items_max: int | None, every_version: bool = False
+    ) -> Page[FunctionVersion]:
+        """By name: $LATEST of each, or every version."""
+        functions = self._registry.functions
+        items_max = min(items_max or FUNCTIONS_PAGE_MAX, FUNCTIONS_PAGE_MAX)
+        if every_version:
+            return page_of_all([*functions.values()], marker=marker, items_max=items_max)
         return take_page(
-            sorted(self._registry.functions),
-            lambda name: self._registry.functions[name].latest,
+            sorted(functions),
+            lambda name: functions[name].latest,
             marker=marker,
-            items_max=min(items_max or FUNCTIONS_PAGE_MAX, FUNCTIONS_PAGE_MAX),
+            items_max=items_max,
         )
 
     async def create(
@@ -109,8 +126,12 @@ class Functions:
         code: bytes,
         *,
         tags: Mapping[str, str],
+        publish: bool = False,
     ) -> FunctionVersion:
-        """A new function, as AWS's answer shows it. Nothing remains of one that fails."""
+        """A new function, as AWS's answer shows it. Nothing remains of one that fails.
+
+        With `publish` its first version exists as well, and is what the answer shows.
+        """
         rules.check_configuration(configuration)
         rules.check_complete(configuration)
         rules.check_tags(tags)
@@ -120,14 +141,10 @@ class Functions:
         held = self._registry.files.holding([layer.package.digest for layer in layers])
         with self._registry.changing(name) as generation, held:
             async with self._registry.storing(code) as package:
-                with self._registry.reserving(package.size_bytes):
+                with self._registry.reserving(package.size_bytes * (2 if publish else 1)):
                     draft = self._draft(name, configuration, package, layers)
-                    await self._publish(generation, draft, tags=tags)
-        return replace(
-            draft,
-            state=Status(value=State.PENDING, reason=_CREATING, reason_code="Creating"),
-            last_update=None,
-        )
+                    published = await self._settle(generation, draft, tags=tags, publish=publish)
+        return published or _pending(draft)
 
     async def update_configuration(
         self, name: str, configuration: Configuration, *, revision_id: str | None
@@ -139,9 +156,9 @@ class Functions:
         layers = current.layers
         if configuration.layers is not None:
             layers = self._layers.resolve(configuration.layers)
-        with self._registry.changing(name) as generation:
+        with self._changing(name) as generation:
             changed = self._stamp(_configured(current, configuration, layers))
-            await self._publish(generation, changed)
+            await self._settle(generation, changed)
         return _in_progress(changed)
 
     async def update_code(
@@ -152,14 +169,19 @@ class Functions:
         architectures: tuple[str, ...] | None,
         revision_id: str | None,
         dry_run: bool,
+        publish: bool = False,
     ) -> FunctionVersion:
-        """New code for $LATEST; `dry_run` validates all of it and changes nothing."""
+        """New code for $LATEST; `dry_run` validates all of it and changes nothing.
+
+        With `publish` it becomes a version as well, which the answer shows; where the newest
+        version is just that already, the answer shows that one.
+        """
         current = self._registry.find(name).latest
         rules.check_revision(revision_id, current.revision_id)
-        with self._registry.changing(name) as generation:
+        with self._changing(name) as generation:
             async with self._registry.storing(code) as package:
                 growth = max(0, package.size_bytes - current.code.size_bytes)
-                with self._registry.reserving(growth):
+                with self._registry.reserving(growth + (package.size_bytes if publish else 0)):
                     changed = self._stamp(
                         replace(
                             current,
@@ -171,18 +193,29 @@ class Functions:
                         self._check_size(changed)
                         self._registry.packages.garbage.add(package.digest)
                         return _in_progress(changed)
-                    await self._publish(generation, changed)
-        return _in_progress(changed)
+                    published = await self._settle(generation, changed, publish=publish)
+        return published or _in_progress(changed)
 
     async def delete(self, name: str, qualifier: str | None) -> None:
-        """The whole function; a single version cannot exist yet."""
-        if qualifier == LATEST:  # AWS's text
-            raise invalid_parameter(
-                "$LATEST version cannot be deleted without deleting the function."
-            )
-        self.get(name, qualifier)
+        """The whole function, or one published version of it."""
+        if qualifier is not None:
+            await self._versions.delete(name, qualifier)
+            return
+        self._registry.find(name)
         with self._registry.changing(name) as generation:
-            await self._registry.delete_function(generation, name)
+            async with self._registry.settling:  # no alias or the like may appear meanwhile
+                self._registry.find(name)
+                await self._registry.delete_function(generation, name)
+
+    @contextmanager
+    def _changing(self, name: str) -> Iterator[int]:
+        """One change at a time; looks find it InProgress meanwhile."""
+        with self._registry.changing(name) as generation:
+            self._updating.add(name)
+            try:
+                yield generation
+            finally:
+                self._updating.discard(name)
 
     def _draft(
         self,
@@ -209,20 +242,27 @@ class Functions:
             revision_id=str(uuid.uuid4()),
         )
 
-    async def _publish(
+    async def _settle(
         self,
         generation: int,
         version: FunctionVersion,
         *,
         tags: Mapping[str, str] | None = None,
-    ) -> None:
-        """Make everything that the version needs, then commit it as $LATEST."""
+        publish: bool = False,
+    ) -> FunctionVersion | None:
+        """Make everything that the version needs, then commit it as $LATEST.
+
+        With `publish` also as a new version, unless the newest one is the same: the answer's look.
+        """
         self._check_size(version)
         with self._registry.files.holding(digests_of(version)):
             await self._registry.packages.merge([layer.package.digest for layer in version.layers])
             state = await self._registry.publisher.prepare(version)
             settled = replace(with_state(version, state), revision_id=str(uuid.uuid4()))
-            await self._registry.store_latest(generation, settled, tags=tags)
+            existing = self._versions.unchanged(settled) if publish else None
+            new = self._versions.snapshot(settled) if publish and existing is None else None
+            await self._registry.store_latest(generation, settled, tags=tags, published=new)
+        return existing or (_pending(new) if new is not None else None)
 
     def _check_size(self, version: FunctionVersion) -> None:
         rules.check_unzipped(
@@ -252,6 +292,12 @@ def _configured(
     if configuration.environment is not None:
         given["environment"] = dict(configuration.environment)
     return replace(version, layers=tuple(layers), **given)  # type: ignore[arg-type]  # by its names
+
+
+def _pending(version: FunctionVersion) -> FunctionVersion:
+    """The version as the answer that begins it shows it. Source: facts, 'States'."""
+    status = Status(value=State.PENDING, reason=_CREATING, reason_code="Creating")
+    return replace(version, state=status, last_update=None)
 
 
 def _in_progress(version: FunctionVersion) -> FunctionVersion:

@@ -8,6 +8,7 @@ from lambent.control.functions import Functions
 from lambent.control.layers import Layers
 from lambent.control.registry import Registry
 from lambent.control.tags import Tags
+from lambent.control.versions import Versions
 
 
 class Plane:
@@ -18,7 +19,8 @@ class Plane:
         self.registry = registry
         self.concurrency = concurrency
         self.layers = Layers(registry, clock=clock)
-        self.functions = Functions(registry, self.layers, clock=clock)
+        self.versions = Versions(registry, clock=clock)
+        self.functions = Functions(registry, self.layers, self.versions, clock=clock)
         self.tags = Tags(registry)
         self.downloads: Downloads
         """Set once its secret was read: see `load_downloads`."""

@@ -233,9 +233,18 @@ class Registry:
         await self.commit(generation, write, lambda _: self.resources.apply(changes))
 
     async def store_latest(
-        self, generation: int, latest: FunctionVersion, *, tags: Mapping[str, str] | None = None
+        self,
+        generation: int,
+        latest: FunctionVersion,
+        *,
+        tags: Mapping[str, str] | None = None,
+        published: FunctionVersion | None = None,
+        changes: Sequence[Change] = (),
     ) -> None:
-        """Commit $LATEST of a function, new (then with tags) or changed; then that is what runs."""
+        """Commit $LATEST of a function, new (then with tags) or changed; then that is what runs.
+
+        `published` is a version that begins to exist with it, `changes` are resources that do.
+        """
         digests = digests_of(latest)
         before = self.functions.get(latest.name)
 
@@ -243,31 +252,53 @@ class Registry:
             rows.store_function(connection, self.account, latest, digests=digests)
             if tags is not None:
                 rows.store_tags(connection, self.account, latest.name, tags)
+            if published is not None:
+                rows.store_version(connection, self.account, published, digests=digests)
+            write_changes(connection, self.account, changes)
 
         def apply(_: None) -> None:
             current = self.functions.get(latest.name, Function(latest=latest, tags=tags or {}))
             self.functions[latest.name] = replace(current, latest=latest)
+            if published is not None:
+                self._show_published(published)
+            self.resources.apply(changes)
             self.retirer.retire(latest.name, LATEST)
 
         await self.commit(generation, write, apply, digests=digests)
         if before is not None:
             await self.sweep(digests_of(before.latest))
 
-    async def store_published(self, generation: int, version: FunctionVersion) -> None:
-        """Commit a published version, new or (its state) changed."""
+    async def store_published(
+        self, generation: int, version: FunctionVersion, *, revision_id: str | None = None
+    ) -> None:
+        """Commit a published version, new or (its state) changed.
+
+        `revision_id` becomes $LATEST's, whose environments run on: nothing else of it changes.
+        """
         digests = digests_of(version)
-        name, number = version.name, version.version
+        latest = self.functions[version.name].latest
+        if revision_id is not None:
+            latest = replace(latest, revision_id=revision_id)
 
         def write(connection: sqlite3.Connection) -> None:
             rows.store_version(connection, self.account, version, digests=digests)
+            if revision_id is not None:
+                held = digests_of(latest)
+                rows.store_function(connection, self.account, latest, digests=held)
 
         def apply(_: None) -> None:
-            function = self.functions[name]
-            versions = {**function.versions, number: version}
-            self.functions[name] = replace(function, versions=versions)
-            self.version_numbers[name] = max(self.version_numbers.get(name, 0), int(number))
+            function = self.functions[version.name]
+            self.functions[version.name] = replace(function, latest=latest)
+            self._show_published(version)
 
         await self.commit(generation, write, apply, digests=digests)
+
+    def _show_published(self, version: FunctionVersion) -> None:
+        name, number = version.name, version.version
+        function = self.functions[name]
+        versions = {**function.versions, number: version}
+        self.functions[name] = replace(function, versions=versions)
+        self.version_numbers[name] = max(self.version_numbers.get(name, 0), int(number))
 
     async def delete_published(
         self, generation: int, version: FunctionVersion, changes: Sequence[Change] = ()

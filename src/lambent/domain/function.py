@@ -121,6 +121,8 @@ class FunctionVersion:
     """A folder of this host that is mounted in place of a package."""
     signing_profile_version_arn: str = ""
     signing_job_arn: str = ""
+    source_description: str | None = None
+    """Of a published version: what $LATEST's description was, which PublishVersion may override."""
     last_modified: str = ""
     revision_id: str
     state: Status = field(default_factory=lambda: Status(value=State.PENDING))

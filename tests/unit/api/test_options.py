@@ -20,7 +20,6 @@ DEFAULTS: list[dict[str, Any]] = [
     {"ImageConfig": {}},
     {"SnapStart": {"ApplyOn": "None"}},
     {"LoggingConfig": {"LogFormat": "Text", "LogGroup": "/aws/lambda/f"}},
-    {"Publish": False},
     {"PackageType": "Zip"},
 ]
 
@@ -39,8 +38,6 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"DurableConfig": {"ExecutionTimeout": 1}}, "DurableConfig"),
     ({"TenancyConfig": {"TenantIsolationMode": "PER_TENANT"}}, "TenancyConfig"),
     ({"CapacityProviderConfig": {"x": 1}}, "CapacityProviderConfig"),
-    ({"PublishTo": "LATEST_PUBLISHED"}, "PublishTo"),
-    ({"Publish": True}, "Publish"),
     ({"PackageType": "Image"}, "PackageType"),
 ]
 
