@@ -326,6 +326,8 @@ def handler(event, context):
     assert "HOME" not in environment or environment["HOME"] != "/root"
     assert not [name for name in environment if name.startswith(("PYTEST", "VIRTUAL_ENV"))]
     assert result["arn"] == "arn:aws:lambda:us-east-1:000000000000:function:context"
+    latest, _ = call(client, "context", Qualifier="$LATEST")
+    assert latest["arn"] == "arn:aws:lambda:us-east-1:000000000000:function:context:$LATEST"
     assert result["memory"] == "256"
     assert result["request_id"] == answer["ResponseMetadata"]["RequestId"]
     assert result["group"] == "/aws/lambda/context"

@@ -246,9 +246,14 @@ def handler(event, context):
     assert guest.logs == ["a line"]
 
     context = b'{"client": {"app_title": "T"}, "custom": {"a": 1}, "env": {"b": 2}}'
-    _, mobile = guest.invoke(client_context=context, tenant_id=b"blue")
+    _, mobile = guest.invoke(client_context=context, tenant_id=b"blue", qualifier=b"live")
     assert mobile["client"] == [{"a": 1}, {"b": 2}, "T"]
     assert mobile["tenant"] == "blue"
+    assert mobile["vars"]["invoked_function_arn"].endswith(":function:fn:live")
+    _, latest = guest.invoke(qualifier=b"$LATEST")
+    assert latest["vars"]["invoked_function_arn"].endswith(":function:fn:$LATEST")
+    assert latest["tenant"] is latest["client"] is None
+    assert guest.invoke()[1]["vars"] == plain["vars"]
     _, late = guest.invoke(timeout_s=-5.0)
     assert not late["left"]
     kind, error = guest.invoke(client_context=b"{")

@@ -7,12 +7,8 @@ process, requests to stop) becomes an Event; `lifecycle.decide` says what follow
 
 from __future__ import annotations
 
-import array
 import asyncio
-import fcntl
 import logging
-import os
-import termios
 from collections.abc import Callable
 from typing import Protocol, cast
 
@@ -22,19 +18,17 @@ from lambent.domain.errors import FunctionError, LambdaError
 from lambent.domain.function import FunctionVersion
 from lambent.domain.invocation import Outcome
 from lambent.environment import failures
+from lambent.environment.channel import Channel
 from lambent.environment.journal import Journal
 from lambent.environment.lifecycle import TRANSITIONS, Action, Event, Phase, decide
 from lambent.environment.platform import Lease, Platform
 from lambent.environment.program import build_program
-from lambent.runtime.frames import FrameDecoder, Kind, ProtocolError, encode_invoke
+from lambent.environment.raw_output import RawOutput
+from lambent.runtime.frames import Kind, ProtocolError, encode_invoke
 from lambent.sandbox.interface import Sandbox, SandboxExit
 
 log = logging.getLogger("lambent")
 
-OUTPUT_READ_BYTES = 64 * 1024
-_waiting = array.array("i", [0])  # FIONREAD's answer; used and read in one step
-DRAIN_READS_MAX = 64
-DIRECT_SEND_BYTES_MAX = 64 * 1024
 MIB = 1024 * 1024
 PEAK_READ_MS = 1.0
 """A page fault costs 0.25 µs or more: a shorter invocation cannot have added 16 MiB."""
@@ -64,9 +58,9 @@ class Environment(asyncio.Protocol):
         self._clock = platform.clock
         self._journal = Journal(version, platform)
         self._out = self._journal.out
+        self._raw = RawOutput(self._out, platform.loop)
         self._sandbox: Sandbox | None = None
-        self._transport: asyncio.Transport | None = None
-        self._decoder = FrameDecoder()
+        self._channel = Channel(platform.loop)
         self._generation = 0
         self._timer: asyncio.TimerHandle | None = None
         self._timer_due = 0.0
@@ -102,17 +96,17 @@ class Environment(asyncio.Protocol):
     # The channel
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)
+        self._channel.connected(cast(asyncio.Transport, transport))
 
     def data_received(self, data: bytes) -> None:
         try:
-            frames = self._decoder.feed(data)
+            frames = self._channel.decoder.feed(data)
         except ProtocolError:
             self._distrust()
             return
         wait_s = 0.0
         for kind, payload in frames:
-            if self._transport is None:
+            if self._channel.transport is None:
                 return  # given up meanwhile
             if kind is Kind.RESPONSE:
                 self._responded(payload, None)
@@ -123,10 +117,10 @@ class Environment(asyncio.Protocol):
             else:
                 self._other_frame(kind, payload)
         if wait_s > 0.0:
-            self._pause_reading(wait_s)
+            self._channel.pause(wait_s)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._transport = None
+        self._channel.transport = None
         if self._exit is not None:
             self._ended()
         else:  # it closed its channel: it serves no more, and its end, which follows, decides
@@ -157,57 +151,6 @@ class Environment(asyncio.Protocol):
             payload, error = b"", failures.RESPONSE_TOO_LARGE
         self._response = (payload, error)
         self._apply(Event.RESPONDED)
-
-    def _pause_reading(self, wait_s: float) -> None:
-        transport = self._transport
-        if transport is None or transport.is_closing():
-            return
-        transport.pause_reading()
-        self._loop.call_later(wait_s, self._resume_reading, transport)
-
-    @staticmethod
-    def _resume_reading(transport: asyncio.Transport) -> None:
-        if not transport.is_closing():
-            transport.resume_reading()
-
-    # The raw pipe
-
-    def _on_output(self) -> None:
-        sandbox = self._sandbox
-        if sandbox is None:
-            return
-        wait_s = self._read_output(sandbox)
-        if wait_s is None:
-            self._loop.remove_reader(sandbox.output)
-        elif wait_s > 0.0:
-            self._loop.remove_reader(sandbox.output)
-            self._loop.call_later(wait_s, self._watch_output, sandbox)
-
-    def _watch_output(self, sandbox: Sandbox) -> None:
-        if self._sandbox is sandbox:
-            self._loop.add_reader(sandbox.output, self._on_output)
-
-    def _read_output(self, sandbox: Sandbox) -> float | None:
-        """Log what the pipe holds now; None at its end."""
-        try:
-            data = os.read(sandbox.output, OUTPUT_READ_BYTES)
-        except BlockingIOError:
-            return 0.0
-        except OSError:
-            return None
-        return self._out.raw(data) if data else None
-
-    def _drain_output(self) -> None:
-        """All that was written before the answer; bounded, for another thread may still write."""
-        sandbox = self._sandbox
-        if sandbox is not None:
-            for _ in range(DRAIN_READS_MAX):
-                # Asking how much there is costs a third of a read that finds nothing and raises.
-                fcntl.ioctl(sandbox.output, termios.FIONREAD, _waiting)
-                if not _waiting[0]:
-                    break
-                self._out.raw(os.read(sandbox.output, OUTPUT_READ_BYTES))
-        self._out.finish_lines()
 
     # Decisions and what they ask for
 
@@ -242,32 +185,26 @@ class Environment(asyncio.Protocol):
         self._owner.on_free(self)
 
     def _send_invoke(self) -> None:
-        lease, transport = self._lease, self._transport
+        lease, channel = self._lease, self._channel
         assert lease is not None
         invocation = lease.invocation
         if not self._started:  # else it began with the init inside the invocation
             self._start_invocation(lease)
+        transport = channel.transport
         if transport is None or transport.is_closing():
             return  # the sandbox's end is about to be told
-        frame = encode_invoke(
-            deadline_epoch_s=self._wall_deadline,
-            request_id=invocation.request_id.encode(),
-            trace_id=invocation.trace_id,
-            client_context=invocation.client_context,
-            event=invocation.payload,
+        qualifier = invocation.qualifier
+        channel.send(
+            encode_invoke(
+                deadline_epoch_s=self._wall_deadline,
+                request_id=invocation.request_id.encode(),
+                trace_id=invocation.trace_id,
+                tenant_id=invocation.tenant_id,
+                qualifier=qualifier.encode() if qualifier else b"",
+                client_context=invocation.client_context,
+                event=invocation.payload,
+            )
         )
-        if len(frame) <= DIRECT_SEND_BYTES_MAX and self._sandbox is not None:
-            # Nothing is under way on the channel: a send now is earlier than the loop's.
-            try:
-                sent = self._sandbox.channel.send(frame)
-            except BlockingIOError:
-                sent = 0
-            except OSError:
-                return  # as above
-            if sent == len(frame):
-                return
-            frame = frame[sent:]
-        transport.write(frame)
 
     def _start_invocation(self, lease: Lease) -> None:
         self._started = self._clock.now()
@@ -281,7 +218,7 @@ class Environment(asyncio.Protocol):
     def _complete(self) -> None:
         payload, error = self._response
         self._response = (b"", None)
-        self._drain_output()
+        self._raw.drain()
         if isinstance(error, LambdaError):
             self._finish(error, status="error", error_type=None)
         elif error is not None:
@@ -290,21 +227,21 @@ class Environment(asyncio.Protocol):
             self._finish(payload, status=None, error_type=None)
 
     def _complete_with_timeout(self) -> None:
-        self._drain_output()
+        self._raw.drain()
         request_id = self._request_id()
         self._journal.timed_out(request_id)
         error = failures.timed_out(request_id, float(self.version.timeout_s))
         self._finish(error, status="timeout", error_type=None)
 
     def _complete_with_exit(self) -> None:
-        self._drain_output()
+        self._raw.drain()
         end = self._exit or SandboxExit(code=0, signal=None)
         error = failures.exited(self._request_id(), end)
         self._journal.exited(self._request_id(), failures.describe_exit(end), error.error_type)
         self._finish(error, status="error", error_type=error.error_type)
 
     def _complete_with_init_error(self) -> None:
-        self._drain_output()
+        self._raw.drain()
         error = self._init_error or failures.sandbox_failed(self._request_id())
         self._finish(error, status="error", error_type=error.error_type)
 
@@ -343,13 +280,10 @@ class Environment(asyncio.Protocol):
     def _kill(self) -> None:
         self._disarm()
         sandbox, self._sandbox = self._sandbox, None
-        transport, self._transport = self._transport, None
         self._generation += 1
-        if transport is not None:
-            transport.set_protocol(_SILENT)
-            transport.abort()
+        self._channel.drop()
+        self._raw.unwatch()
         if sandbox is not None:
-            self._loop.remove_reader(sandbox.output)
             sandbox.kill()
             self._platform.tasks.spawn(sandbox.close(), name=f"close {sandbox.sandbox_id}")
 
@@ -372,7 +306,8 @@ class Environment(asyncio.Protocol):
             await sandbox.close()
             return
         self._sandbox = sandbox
-        self._decoder = FrameDecoder()
+        self._channel = Channel(self._loop, sandbox.channel)
+        self._raw.attach(sandbox.output)
         sandbox.exited.add_done_callback(lambda done: self._on_exit(generation, done))
         try:
             program = build_program(self.version, self._platform.around, self._journal.stream_name)
@@ -380,20 +315,17 @@ class Environment(asyncio.Protocol):
             if generation == self._generation:
                 await self._loop.create_connection(lambda: self, sock=sandbox.channel)
                 if generation == self._generation:
-                    self._loop.add_reader(sandbox.output, self._on_output)
+                    self._raw.watch()
         except OSError as error:
             log.warning("the sandbox of %s was lost while it started: %s", self.version.name, error)
             self._lose_sandbox()
 
     def _distrust(self) -> None:
         """Something inside sends what no bootstrap sends: hear nothing more of it, and end it."""
-        transport, self._transport = self._transport, None
-        if transport is not None:
+        if self._channel.drop():
             log.warning(
                 "%s broke the protocol of its channel; its environment ends", self.version.name
             )
-            transport.set_protocol(_SILENT)
-            transport.abort()
         self._lose_sandbox()
 
     def _lose_sandbox(self) -> None:
@@ -405,7 +337,7 @@ class Environment(asyncio.Protocol):
         if generation != self._generation or done.cancelled():
             return
         self._exit = done.result()
-        if self._transport is None:
+        if self._channel.transport is None:
             self._ended()
         # else: what it had sent before its end is read first; then the channel is lost
 
@@ -419,13 +351,13 @@ class Environment(asyncio.Protocol):
     def _init_failed(self, error: FunctionError) -> None:
         if self.phase not in (Phase.INIT, Phase.INIT_IN_INVOKE):
             return
-        self._drain_output()
+        self._raw.drain()
         self._init_error = error
         self._report_init(status="error", error_type=error.error_type)
         self._apply(Event.INIT_FAILED)
 
     def _init_timed_out(self) -> None:
-        self._drain_output()
+        self._raw.drain()
         self._init_error = None
         self._report_init(status="timeout", error_type=None)
         self._apply(Event.INIT_FAILED)
@@ -469,9 +401,6 @@ class Environment(asyncio.Protocol):
             self._peak = -(-sandbox.memory_peak_bytes() // MIB)
         return min(self._peak, self.version.memory_mib)
 
-
-# Takes over a channel that is being given up: nothing that still comes from it matters.
-_SILENT = asyncio.Protocol()
 
 _PERFORM: dict[Action, Callable[[Environment], None]] = {
     Action.ASK_FOR_WAITER: Environment._ask_for_waiter,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import re
 from functools import lru_cache
 from urllib.parse import parse_qsl, unquote
 
@@ -37,6 +38,7 @@ _OK_HEAD = (
 )
 _INVOCATION_TYPES = ("RequestResponse", "DryRun", "Event")
 _LOG_TYPES = ("None", "Tail")
+_TENANT_ID = re.compile(r"[a-zA-Z0-9._:/=+\-@ ]{1,256}\Z")  # as the model has it
 _RARE_HEADERS = frozenset(
     (
         b"x-amz-invocation-type",
@@ -100,6 +102,8 @@ class InvokeRoute:
             decode_client_context(context) if context else b"",
             headers.get(b"x-amzn-trace-id", b""),
             headers.get(b"x-amz-log-type") == b"Tail",
+            ref.qualifier,
+            headers.get(b"x-amz-tenant-id", b""),
         )
 
         def done(result: Outcome | LambdaError) -> None:
@@ -115,7 +119,12 @@ class InvokeRoute:
         headers = request.headers
         invocation_type = headers.get("x-amz-invocation-type", "RequestResponse")
         log_type = headers.get("x-amz-log-type", "None")
-        if log_type not in _LOG_TYPES or invocation_type not in _INVOCATION_TYPES:
+        tenant_id = headers.get("x-amz-tenant-id")
+        if (
+            log_type not in _LOG_TYPES
+            or invocation_type not in _INVOCATION_TYPES
+            or (tenant_id is not None and not _TENANT_ID.match(tenant_id))
+        ):
             _check_by_model(request)
         _refuse_unsupported(headers, invocation_type)
         if invocation_type == "DryRun":
@@ -162,8 +171,6 @@ def _check_by_model(request: Request) -> None:
 def _refuse_unsupported(headers: dict[str, str], invocation_type: str) -> None:
     if invocation_type == "Event":
         raise not_supported("InvocationType Event (asynchronous invocation)")
-    if "x-amz-tenant-id" in headers:
-        raise not_supported("X-Amz-Tenant-Id (tenant isolation)")
     if "x-amz-durable-execution-name" in headers:
         raise not_supported("X-Amz-Durable-Execution-Name (durable executions)")
 

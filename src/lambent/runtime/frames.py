@@ -1,8 +1,9 @@
 """The frames between the server and a managed runtime's bootstrap, as pure functions.
 
 Every frame is `<IB`, a u32 with the number of bytes after the kind byte and the u8 kind, and then
-the body. The body of INVOKE is `<dHHHI`: the deadline (seconds since the epoch, float64) and the
-lengths of request id, trace id, tenant id and client context; then those, then the event.
+the body. The body of INVOKE is `<dHHHHI`: the deadline (seconds since the epoch, float64) and the
+lengths of request id, trace id, tenant id, qualifier and client context; then those, then the
+event.
 The guest's half is `python/_lambent_channel.py`.
 
 What a guest sends is not trusted: a function can find the socket and write what it likes.
@@ -20,7 +21,7 @@ FRAME_BYTES_MAX = RESPONSE_BYTES_MAX + 64 * 1024
 
 HEAD_BYTES = 5
 _HEAD = struct.Struct("<IB")
-_INVOKE = struct.Struct("<IBdHHHI")
+_INVOKE = struct.Struct("<IBdHHHHI")
 _INVOKE_BODY_BYTES = _INVOKE.size - HEAD_BYTES
 
 
@@ -60,12 +61,13 @@ def encode_invoke(
     event: bytes,
     trace_id: bytes = b"",
     tenant_id: bytes = b"",
+    qualifier: bytes = b"",
     client_context: bytes = b"",
 ) -> bytes:
     """Make an INVOKE frame; `client_context` is JSON, already decoded from base64."""
     id_bytes, trace_bytes, tenant_bytes = len(request_id), len(trace_id), len(tenant_id)
-    context_bytes = len(client_context)
-    names_bytes = id_bytes + trace_bytes + tenant_bytes + context_bytes
+    qualifier_bytes, context_bytes = len(qualifier), len(client_context)
+    names_bytes = id_bytes + trace_bytes + tenant_bytes + qualifier_bytes + context_bytes
     head = _INVOKE.pack(
         _INVOKE_BODY_BYTES + names_bytes + len(event),
         Kind.INVOKE,
@@ -73,9 +75,10 @@ def encode_invoke(
         id_bytes,
         trace_bytes,
         tenant_bytes,
+        qualifier_bytes,
         context_bytes,
     )
-    return b"".join((head, request_id, trace_id, tenant_id, client_context, event))
+    return b"".join((head, request_id, trace_id, tenant_id, qualifier, client_context, event))
 
 
 class FrameDecoder:

@@ -30,11 +30,12 @@ def test_an_invoke_frame_has_the_documented_layout() -> None:
         request_id=b"id",
         trace_id=b"Root=1",
         tenant_id=b"t",
+        qualifier=b"live",
         client_context=b"{}",
         event=b'{"a":1}',
     )
-    assert struct.unpack_from("<IBdHHHI", frame) == (len(frame) - 5, 1, 12.5, 2, 6, 1, 2)
-    assert frame[23:] == b'idRoot=1t{}{"a":1}'
+    assert struct.unpack_from("<IBdHHHHI", frame) == (len(frame) - 5, 1, 12.5, 2, 6, 1, 4, 2)
+    assert frame[25:] == b'idRoot=1tlive{}{"a":1}'
 
 
 def test_one_frame_in_one_read_comes_out_at_once() -> None:

@@ -83,9 +83,12 @@ class LambdaContext:
         deadline_epoch_s: float,
         client_context: Optional[Dict[str, Any]] = None,
         tenant_id: Optional[str] = None,
+        qualifier: str = "",
     ) -> None:
         self.aws_request_id = request_id
         self.__dict__.update(self._function)
+        if qualifier:
+            self.invoked_function_arn = f"{self._function['invoked_function_arn']}:{qualifier}"
         self.tenant_id = tenant_id
         self.client_context = None if client_context is None else ClientContext(client_context)
         self.identity = CognitoIdentity(_NO_IDENTITY)

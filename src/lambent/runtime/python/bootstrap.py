@@ -47,8 +47,9 @@ _INIT_WARNING = (
     "https://docs.aws.amazon.com/lambda/latest/dg/runtimes-update.html"
 )
 
-# Length, kind, deadline, then the lengths of request id, trace id, tenant id and client context.
-_INVOKE = struct.Struct("<IBdHHHI")
+# Length, kind, deadline, then the lengths of request id, trace id, tenant id, qualifier and client
+# context.
+_INVOKE = struct.Struct("<IBdHHHHI")
 # Preloaded, yet a deployment package or layer may bring its own.
 _SDK = frozenset({"boto3", "botocore", "s3transfer", "jmespath", "dateutil", "urllib3", "six"})
 
@@ -222,14 +223,15 @@ def _serve(
             data = link.complete(data)
             if not data:
                 return
-        _, kind, deadline, id_end, trace_end, tenant_end, context_end = unpack(data)
+        _, kind, deadline, id_end, trace_end, tenant_end, name_end, context_end = unpack(data)
         if kind != frames.INVOKE:
             raise RuntimeError(f"unexpected frame {kind:#x} from the server")
         id_end += head_bytes
         request_id = str(data[head_bytes:id_end], "ascii")
         trace_end += id_end
         tenant_end += trace_end
-        context_end += tenant_end
+        name_end += tenant_end
+        context_end += name_end
         if trace_end != id_end:
             environ["_X_AMZN_TRACE_ID"] = str(data[id_end:trace_end], "utf-8")
             traced = True
@@ -247,8 +249,9 @@ def _serve(
                 context = new_context(request_id, deadline)
             else:
                 tenant = str(data[trace_end:tenant_end], "utf-8") or None
-                given = _client_context(data[tenant_end:context_end])
-                context = new_context(request_id, deadline, given, tenant)
+                qualifier = str(data[tenant_end:name_end], "utf-8")
+                given = _client_context(data[name_end:context_end])
+                context = new_context(request_id, deadline, given, tenant, qualifier)
             result = handler(event, context)
             try:
                 body = dump_result(result)
@@ -384,7 +387,7 @@ def rehearse() -> None:
         new_context = _lambent_context.context_class(_REHEARSAL, link.log)
         event = b'{"key": "value"}'
         far.sendall(
-            _INVOKE.pack(_INVOKE.size - 5 + 1 + len(event), 1, 0.0, 1, 0, 0, 0) + b"r" + event
+            _INVOKE.pack(_INVOKE.size - 5 + 1 + len(event), 1, 0.0, 1, 0, 0, 0, 0) + b"r" + event
         )
         far.shutdown(socket.SHUT_WR)
         link.post(frames.READY, b"")

@@ -1,0 +1,82 @@
+"""The socket to one sandbox: frames out, and when reading it must wait.
+
+Reading stops for two kinds of reasons, which may overlap: for a time (what was logged is over its
+budget, what was streamed over its rate) and until somebody says so (a client that reads slowly).
+What is not read stays in the socket's buffer, and then whoever writes inside waits: back-pressure.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+
+from lambent.runtime.frames import FrameDecoder
+
+DIRECT_SEND_BYTES_MAX = 64 * 1024
+
+# Takes over a channel that is being given up: nothing that still comes from it matters.
+_SILENT = asyncio.Protocol()
+
+
+class Channel:
+    """One connection to a guest; a second sandbox gets a second channel."""
+
+    __slots__ = ("_holds", "_loop", "_socket", "decoder", "transport")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, sock: socket.socket | None = None) -> None:
+        self._loop = loop
+        self._socket = sock
+        self._holds = 0
+        self.decoder = FrameDecoder()
+        self.transport: asyncio.Transport | None = None
+        """None before the connection is made, and when it is lost or given up."""
+
+    def connected(self, transport: asyncio.Transport) -> None:
+        self.transport = transport
+
+    def send(self, frame: bytes) -> None:
+        """Send one frame to a guest that waits for it: nothing else is under way."""
+        transport = self.transport
+        if transport is None or transport.is_closing():
+            return
+        if len(frame) <= DIRECT_SEND_BYTES_MAX and self._socket is not None:
+            # A send now is earlier than the loop's.
+            try:
+                sent = self._socket.send(frame)
+            except BlockingIOError:
+                sent = 0
+            except OSError:
+                return  # its end is about to be told
+            if sent == len(frame):
+                return
+            frame = frame[sent:]
+        transport.write(frame)
+
+    def pause(self, wait_s: float) -> None:
+        """Read nothing for so long."""
+        self.hold()
+        self._loop.call_later(wait_s, self.release)
+
+    def hold(self) -> None:
+        """Read nothing until `release`; holds add up."""
+        self._holds += 1
+        if self._holds == 1:
+            transport = self.transport
+            if transport is not None and not transport.is_closing():
+                transport.pause_reading()
+
+    def release(self) -> None:
+        self._holds -= 1
+        if not self._holds:
+            transport = self.transport
+            if transport is not None and not transport.is_closing():
+                transport.resume_reading()
+
+    def drop(self) -> bool:
+        """Hear nothing more of it; False where it was gone already."""
+        transport, self.transport = self.transport, None
+        if transport is None:
+            return False
+        transport.set_protocol(_SILENT)
+        transport.abort()
+        return True
