@@ -351,5 +351,5 @@ def _check_resource(resource: str) -> None:
         raise PolicySyntaxError(_PARTITION.format(parts[1], resource))
     if len(parts) < 3 or not _VENDOR_NAME.match(parts[2]):
         raise PolicySyntaxError(_RESOURCE_VENDOR)
-    if len(parts) < 6:
+    if len(parts) < 6 and not resource.endswith("*"):
         raise PolicySyntaxError("The policy failed legacy parsing")
