@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from lambent.clock import Clock
 from lambent.control.downloads import Downloads
+from lambent.control.event_invoke import EventInvokeConfigs
 from lambent.control.functions import Functions
 from lambent.control.layers import Layers
 from lambent.control.registry import Registry
@@ -21,6 +22,7 @@ class Plane:
         self.layers = Layers(registry, clock=clock)
         self.versions = Versions(registry, clock=clock)
         self.functions = Functions(registry, self.layers, self.versions, clock=clock)
+        self.event_invoke = EventInvokeConfigs(registry, self.functions, clock=clock)
         self.tags = Tags(registry)
         self.downloads: Downloads
         """Set once its secret was read: see `load_downloads`."""
