@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from lambent.api.account import AccountOperations
+from lambent.api.aliases import AliasOperations
 from lambent.api.event_invoke import EventInvokeOperations
 from lambent.api.functions import FunctionOperations
 from lambent.api.layers import LayerOperations
@@ -28,6 +29,7 @@ def lambda_operations(plane: Plane) -> Mapping[str, Handler]:
     groups: tuple[Group, ...] = (
         FunctionOperations(plane.functions, plane.downloads),
         VersionOperations(plane.versions),
+        AliasOperations(plane.aliases),
         LayerOperations(plane.layers, plane.downloads),
         EventInvokeOperations(plane.event_invoke),
         TagOperations(plane.tags),

@@ -86,11 +86,7 @@ class Functions:
         if qualifier is not None and qualifier != LATEST:
             alias = self._registry.resources.get(ALIASES, name, qualifier)
             if alias is not None and alias.weights:
-                thrown = self._throw()
-                for number, weight in alias.weights.items():
-                    if thrown < weight:
-                        return self.get_version(name, number)
-                    thrown -= weight
+                return self.get_version(name, alias.choose(self._throw()))
         return self.get_version(name, qualifier)
 
     def get(self, name: str, qualifier: str | None = None) -> Function:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from lambent.clock import Clock
+from lambent.control.aliases import Aliases
 from lambent.control.downloads import Downloads
 from lambent.control.event_invoke import EventInvokeConfigs
 from lambent.control.functions import Functions
@@ -23,6 +24,7 @@ class Plane:
         self.versions = Versions(registry, clock=clock)
         self.functions = Functions(registry, self.layers, self.versions, clock=clock)
         self.event_invoke = EventInvokeConfigs(registry, self.functions, clock=clock)
+        self.aliases = Aliases(registry)
         self.tags = Tags(registry)
         self.downloads: Downloads
         """Set once its secret was read: see `load_downloads`."""
