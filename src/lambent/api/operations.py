@@ -8,6 +8,7 @@ from typing import Protocol
 from lambent.api.account import AccountOperations
 from lambent.api.aliases import AliasOperations
 from lambent.api.event_invoke import EventInvokeOperations
+from lambent.api.event_sources import EventSourceOperations
 from lambent.api.functions import FunctionOperations
 from lambent.api.layers import LayerOperations
 from lambent.api.tags import TagOperations
@@ -32,6 +33,7 @@ def lambda_operations(plane: Plane) -> Mapping[str, Handler]:
         AliasOperations(plane.aliases),
         LayerOperations(plane.layers, plane.downloads),
         EventInvokeOperations(plane.event_invoke),
+        EventSourceOperations(plane.event_sources),
         TagOperations(plane.tags),
         AccountOperations(plane.registry, concurrency=plane.concurrency),
     )

@@ -6,6 +6,7 @@ from lambent.clock import Clock
 from lambent.control.aliases import Aliases
 from lambent.control.downloads import Downloads
 from lambent.control.event_invoke import EventInvokeConfigs
+from lambent.control.event_sources import EventSources
 from lambent.control.functions import Functions
 from lambent.control.layers import Layers
 from lambent.control.registry import Registry
@@ -25,6 +26,7 @@ class Plane:
         self.functions = Functions(registry, self.layers, self.versions, clock=clock)
         self.event_invoke = EventInvokeConfigs(registry, self.functions, clock=clock)
         self.aliases = Aliases(registry)
+        self.event_sources = EventSources(registry, self.functions, clock=clock)
         self.tags = Tags(registry)
         self.downloads: Downloads
         """Set once its secret was read: see `load_downloads`."""

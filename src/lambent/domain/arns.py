@@ -39,6 +39,9 @@ class Account:
         suffix = f":{version}" if version is not None else ""
         return f"arn:{PARTITION}:lambda:{self.region}:{self.account_id}:layer:{name}{suffix}"
 
+    def event_source_mapping_arn(self, key: str) -> str:
+        return f"arn:{PARTITION}:lambda:{self.region}:{self.account_id}:event-source-mapping:{key}"
+
     def role_arn(self, name: str, path: str = "/") -> str:
         return f"arn:{PARTITION}:iam::{self.account_id}:role{path}{name}"
 
