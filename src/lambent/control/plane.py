@@ -10,6 +10,7 @@ from lambent.control.event_sources import EventSources
 from lambent.control.functions import Functions
 from lambent.control.layers import Layers
 from lambent.control.registry import Registry
+from lambent.control.runtime_management import RuntimeManagements
 from lambent.control.tags import Tags
 from lambent.control.versions import Versions
 
@@ -27,6 +28,7 @@ class Plane:
         self.event_invoke = EventInvokeConfigs(registry, self.functions, clock=clock)
         self.aliases = Aliases(registry)
         self.event_sources = EventSources(registry, self.functions, clock=clock)
+        self.runtime_management = RuntimeManagements(registry)
         self.tags = Tags(registry)
         self.downloads: Downloads
         """Set once its secret was read: see `load_downloads`."""

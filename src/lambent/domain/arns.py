@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import dataclass
 
@@ -41,6 +42,11 @@ class Account:
 
     def event_source_mapping_arn(self, key: str) -> str:
         return f"arn:{PARTITION}:lambda:{self.region}:{self.account_id}:event-source-mapping:{key}"
+
+    def runtime_arn(self, runtime: str) -> str:
+        """AWS names each build of a runtime by a hash; here it is a hash of the runtime's name."""
+        digest = hashlib.sha256(runtime.encode()).hexdigest()
+        return f"arn:{PARTITION}:lambda:{self.region}::runtime:{digest}"
 
     def role_arn(self, name: str, path: str = "/") -> str:
         return f"arn:{PARTITION}:iam::{self.account_id}:role{path}{name}"
