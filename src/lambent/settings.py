@@ -37,6 +37,8 @@ class Settings:
     """Ceiling of environments on this host; 0 derives it from the host's memory."""
     idle_timeout_s: float = 600.0
     """How long an unused environment is kept."""
+    async_delay_scale: float = 1.0
+    """Factor on the delays between tries of asynchronous events, for people who test."""
     pythons: str = ""
     """More interpreters, as `python3.12=/path/to/python,…`; found before any other."""
     allow_reset: bool = False

@@ -432,13 +432,6 @@ def test_dry_run_verifies_and_runs_nothing(server: RunningServer) -> None:
         client.invoke(FunctionName="dry-not-there", InvocationType="DryRun")
 
 
-def test_an_event_invocation_says_that_it_is_not_there_yet(server: RunningServer) -> None:
-    client = server.create("event-type", "def handler(event, context):\n    return 1\n")
-    with pytest.raises(ClientError, match="InvocationType Event") as caught:
-        client.invoke(FunctionName="event-type", InvocationType="Event")
-    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
-
-
 def test_a_runtime_without_its_interpreter_fails_and_says_how_to_get_it(
     server: RunningServer,
 ) -> None:

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from lambent import __version__
+from lambent.api.invoke_async import AsyncOperations
 from lambent.api.operations import lambda_operations
 from lambent.app.backend import INSIDE_PORT, describe_report, environments_max, make_backend
 from lambent.clock import SystemClock
@@ -22,6 +23,7 @@ from lambent.domain.arns import Account
 from lambent.domain.errors import PlatformFault
 from lambent.environment.platform import Platform
 from lambent.environment.program import Surroundings
+from lambent.gateway.event_route import EventRoute
 from lambent.gateway.gateway import Gateway
 from lambent.gateway.invoke_route import InvokeRoute
 from lambent.gateway.local import LocalRoutes
@@ -33,6 +35,7 @@ from lambent.placement.concurrency import ConcurrencyLedger
 from lambent.placement.parking import Parking
 from lambent.placement.placement import SWEEP_S, Placement
 from lambent.placement.publisher import Publisher, Specs
+from lambent.queue.async_queue import AsyncQueue
 from lambent.runtime.interpreters import find_interpreters, how_to_get
 from lambent.services.iam import Iam
 from lambent.services.iam import rows as iam_rows
@@ -102,6 +105,15 @@ class Server:
         self.plane = Plane(self.registry, clock=self.clock, concurrency=settings.concurrency)
         self.ledger = ConcurrencyLedger(settings.concurrency)
         self.invoker = Invoker(self.plane.functions, self.ledger, self.placement, self.meter)
+        self.queue = AsyncQueue(
+            account=self.account,
+            database=self.database,
+            invoker=self.invoker,
+            deliveries=self.plane.deliveries,
+            clock=self.clock,
+            tasks=tasks,
+            delay_scale=settings.async_delay_scale,
+        )
         self.iam = Iam(self.database, clock=self.clock)
         self.http: HttpServer
         self.port = 0
@@ -118,12 +130,15 @@ class Server:
         gateway = Gateway(
             account=self.account,
             operations={
-                "lambda": lambda_operations(self.plane),
+                "lambda": {
+                    **lambda_operations(self.plane),
+                    **AsyncOperations(self.queue).handlers(),
+                },
                 "sts": Sts().operations,
                 "iam": self.iam.operations,
                 "logs": Logs(self.logs, clock=self.clock).operations,
             },
-            invoke=InvokeRoute(self.invoker, self.account),
+            invoke=InvokeRoute(self.invoker, self.account, EventRoute(self.queue)),
             local=LocalRoutes(
                 health=self.health,
                 bill=self.bill,
@@ -136,10 +151,12 @@ class Server:
         )
         self.http = HttpServer(gateway, HTTP_LIMITS)
         self.port = await self.http.listen(self.settings.host, self.settings.port)
+        await self.queue.start()
 
     async def stop(self) -> None:
         """Drain: running invocations finish within their time-outs; then everything ends."""
         self.http.stop_listening()
+        self.queue.stop()
         self.http.drain()
         await self.invoker.drain()
         await asyncio.sleep(0)  # the last answers leave before their connections
@@ -147,6 +164,7 @@ class Server:
 
     async def close(self) -> None:
         """End every process and store what is pending; also after a start that failed."""
+        self.queue.close()
         self.placement.stop()
         await self.parking.close()
         await self.backend.stop()
@@ -158,6 +176,7 @@ class Server:
 
     async def reset(self) -> None:
         """Back to empty: functions, layers, roles, logs, bill; environments end."""
+        await self.queue.reset()
         await self.registry.reset()
         await self.database.write(iam_rows.delete_everything)
         await self.logs.clear()

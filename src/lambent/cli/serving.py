@@ -64,6 +64,12 @@ def add_parsers(commands: Any) -> None:
         help="how long an unused environment is kept (10m)",
     )
     start.add_argument(
+        "--async-delay-scale",
+        type=float,
+        metavar="FACTOR",
+        help="factor on the delays between tries of asynchronous events, for tests (1.0)",
+    )
+    start.add_argument(
         "--allow-reset",
         action="store_true",
         default=None,

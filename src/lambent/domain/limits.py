@@ -12,13 +12,15 @@ MIB = 1024 * 1024
 # Payloads
 SYNC_REQUEST_BYTES_MAX = 6 * MIB  # [B] Invoke: 6 MB
 RESPONSE_BYTES_MAX = 6_291_556  # [RIE] 6 MiB + 100
-STREAM_BYTES_MAX = 200 * MIB  # [DG] a streamed response
-STREAM_BURST_BYTES = 6 * MIB  # [DG] what a stream sends before its rate counts; [RIE] a bucket
-STREAM_BYTES_PER_S = 2 * MIB  # [DG] 2 MBps; [RIE]
-STREAM_BYTES_PER_S_MIN = 32 * 1024  # [RIE] the least that may be chosen
-STREAM_BYTES_PER_S_MAX = 64 * MIB  # [RIE] the most
 CLIENT_CONTEXT_BYTES_MAX = 3_583  # [B] base64 length
 LOG_TAIL_BYTES = 4 * 1024  # [B] LogResult: last 4 KB
+
+ASYNC_REQUEST_BYTES_MAX = MIB  # [B] Invoke: 1 MB for asynchronous invocations
+INVOKE_ASYNC_BYTES_MAX = 256 * 1024  # AWS CLI reference, invoke-async
+ASYNC_RETRIES_DEFAULT = 2  # [DG]
+ASYNC_AGE_S_MAX = 21_600  # [DG] and the default
+ASYNC_RETRY_DELAYS_S = (60.0, 120.0)  # [DG] before the first and the second retry
+ASYNC_BACK_OFF_S_MIN, ASYNC_BACK_OFF_S_MAX = 1.0, 300.0  # [DG] throttles and system errors
 
 # Code
 ZIP_BYTES_MAX = 52_428_800  # [LS]
@@ -34,7 +36,6 @@ ZIP_PATH_DEPTH_MAX = 100  # [own]
 ENVIRONMENT_BYTES_MAX = 4 * 1024  # [DG]
 LAYERS_MAX = 5  # [LS]
 TAGS_MAX = 50  # [LS]
-ALIASES_MAX = 1_000  # [own] of one function; AWS has a limit [B] but publishes no number
 FUNCTION_NAME_MAX = 64  # [B] bare name
 MEMORY_MIB_MIN, MEMORY_MIB_MAX = 128, 10_240  # [DG]
 MEMORY_MIB_DEFAULT = 128

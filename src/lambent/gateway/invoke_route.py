@@ -18,6 +18,7 @@ from lambent.domain.arns import Account, FunctionRef, parse_function_ref
 from lambent.domain.errors import LambdaError, not_supported
 from lambent.domain.ids import new_request_id
 from lambent.domain.invocation import Invocation, Outcome
+from lambent.gateway.event_route import EventRoute
 from lambent.http.exchange import Exchange
 from lambent.http.message import Request
 from lambent.invoke.invoker import Invoker
@@ -52,8 +53,9 @@ _RARE_HEADERS = frozenset(
 class InvokeRoute:
     """POST /2015-03-31/functions/{FunctionName}/invocations."""
 
-    def __init__(self, invoker: Invoker, account: Account) -> None:
+    def __init__(self, invoker: Invoker, account: Account, events: EventRoute) -> None:
         self._invoker = invoker
+        self._events = events
 
         @lru_cache(maxsize=4096)
         def resolve(name: str, query: str) -> FunctionRef:
@@ -85,8 +87,7 @@ class InvokeRoute:
         except LambdaError:
             _check_by_model(request)
             raise
-        if not _RARE_HEADERS.isdisjoint(headers) and self._answer_rare(request, ref):
-            exchange.respond(204, (("x-amzn-requestid", request_id),), b"")
+        if not _RARE_HEADERS.isdisjoint(headers) and self._answer_rare(exchange, ref, request_id):
             return
         if len(request.body) > limits.SYNC_REQUEST_BYTES_MAX:
             raise LambdaError(
@@ -114,9 +115,9 @@ class InvokeRoute:
 
         self._invoker.invoke(ref.name, ref.qualifier, invocation, done)
 
-    def _answer_rare(self, request: Request, ref: FunctionRef) -> bool:
-        """Look at what few requests have; True where it was a DryRun, which ends here."""
-        headers = request.headers
+    def _answer_rare(self, exchange: Exchange, ref: FunctionRef, request_id: str) -> bool:
+        """Look at what few requests have; True where it was a DryRun or an Event: answered here."""
+        request, headers = exchange.request, exchange.request.headers
         invocation_type = headers.get("x-amz-invocation-type", "RequestResponse")
         log_type = headers.get("x-amz-log-type", "None")
         tenant_id = headers.get("x-amz-tenant-id")
@@ -126,11 +127,28 @@ class InvokeRoute:
             or (tenant_id is not None and not _TENANT_ID.match(tenant_id))
         ):
             _check_by_model(request)
-        _refuse_unsupported(headers, invocation_type)
+        _refuse_unsupported(headers)
         if invocation_type == "DryRun":
             self._invoker.check(ref.name, ref.qualifier)
+            exchange.respond(204, (("x-amzn-requestid", request_id),), b"")
+            return True
+        if invocation_type == "Event":
+            self._accept_event(exchange, ref, request_id)
             return True
         return False
+
+    def _accept_event(self, exchange: Exchange, ref: FunctionRef, request_id: str) -> None:
+        headers = exchange.request.raw_headers
+        context = headers.get(b"x-amz-client-context")
+        self._events.accept(
+            exchange,
+            ref,
+            request_id,
+            trace_id=headers.get(b"x-amzn-trace-id", b""),
+            client_context=decode_client_context(context) if context else b"",
+            tenant_id=headers.get(b"x-amz-tenant-id", b""),
+            respond_error=lambda error: _respond_error(exchange, error, request_id),
+        )
 
 
 def _respond(exchange: Exchange, outcome: Outcome, request_id: str) -> None:
@@ -168,9 +186,7 @@ def _check_by_model(request: Request) -> None:
     parse_request(service, identify(service, wire_request), wire_request)
 
 
-def _refuse_unsupported(headers: dict[str, str], invocation_type: str) -> None:
-    if invocation_type == "Event":
-        raise not_supported("InvocationType Event (asynchronous invocation)")
+def _refuse_unsupported(headers: dict[str, str]) -> None:
     if "x-amz-durable-execution-name" in headers:
         raise not_supported("X-Amz-Durable-Execution-Name (durable executions)")
 

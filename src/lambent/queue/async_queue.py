@@ -1,0 +1,332 @@
+"""Asynchronous invocation: accepted means on disk; then tried until an end that is recorded.
+
+The driver of `retry` and `backlog`. A row leaves the disk only for success, for a destination that
+has taken its record (in the same transaction), or for a discard that is recorded itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import sqlite3
+from collections.abc import Callable
+from typing import Protocol
+
+from lambent.clock import Clock
+from lambent.domain.arns import Account, parse_function_ref
+from lambent.domain.errors import LambdaError
+from lambent.domain.event import AsyncEvent, Delivery
+from lambent.domain.ids import new_request_id
+from lambent.domain.invocation import Invocation, Outcome
+from lambent.invoke.invoker import Invoker
+from lambent.queue.backlog import Backlog
+from lambent.queue.records import build_record
+from lambent.queue.retry import Again, Condition, Ended, Result, decide, is_too_old
+from lambent.store import events as rows
+from lambent.store.database import Database
+from lambent.tasks import Tasks
+
+log = logging.getLogger("lambent")
+
+FRESH_BYTES_MAX = 64 * 1024 * 1024
+"""Payloads that are kept in memory from their acceptance to their first try."""
+DISCARDS_MAX = 10_000
+TIMER_S_MAX = 3_600.0
+_NOT_RUN = frozenset({"TooManyRequestsException", "ServiceException", "ResourceConflictException"})
+
+
+class Deliveries(Protocol):
+    """What the owners of functions want of failures."""
+
+    def delivery(self, name: str, qualifier: str | None) -> Delivery: ...
+
+    def is_blocked(self, name: str) -> bool:
+        """Whether the function's reserved concurrency is zero."""
+        ...
+
+
+class AsyncQueue:
+    """Every event of this server between its acceptance and its end."""
+
+    def __init__(
+        self,
+        *,
+        account: Account,
+        database: Database,
+        invoker: Invoker,
+        deliveries: Deliveries,
+        clock: Clock,
+        tasks: Tasks,
+        delay_scale: float = 1.0,
+    ) -> None:
+        self._account = account
+        self._database = database
+        self._invoker = invoker
+        self._deliveries = deliveries
+        self._clock = clock
+        self._tasks = tasks
+        self._delay_scale = delay_scale
+        self._backlog = Backlog()
+        self._fresh: dict[str, AsyncEvent] = {}
+        self._fresh_bytes = 0
+        self._timer: asyncio.TimerHandle | None = None
+        self._generation = 0
+        self._open = False
+        self._pumping = False
+
+    async def start(self) -> None:
+        """Go on with what the disk holds."""
+        self._open = True
+        for request_id, function, due_s in await self._database.read(rows.load_waiting):
+            self._backlog.add(request_id, function, due_s)
+        self.pump()
+
+    def stop(self) -> None:
+        """Try nothing more; what waits stays on disk. What runs may still end and be stored."""
+        self._open = False
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def close(self) -> None:
+        """Store nothing more either: what has not ended by now is tried again after a start."""
+        self.stop()
+        self._generation += 1
+
+    def depths(self) -> dict[str, int]:
+        """Function → events that wait or run."""
+        return self._backlog.depths()
+
+    def accept(self, event: AsyncEvent) -> asyncio.Future[None]:
+        """Done once the event is on disk; it is tried from then on."""
+        generation = self._generation
+        future = self._database.submit(lambda c: rows.insert_event(c, self._account, event))
+
+        def stored(done: asyncio.Future[None]) -> None:
+            if done.cancelled() or done.exception() is not None or generation != self._generation:
+                return
+            self._admit(event)
+            self.pump()
+
+        future.add_done_callback(stored)
+        return future
+
+    def new_event(
+        self,
+        name: str,
+        qualifier: str | None,
+        payload: bytes,
+        *,
+        request_id: str | None = None,
+        trace_id: bytes = b"",
+        client_context: bytes = b"",
+        tenant_id: bytes = b"",
+    ) -> AsyncEvent:
+        """An event for a function that can run. Raises LambdaError as `Invoker.check` does."""
+        self._invoker.check(name, qualifier)
+        now_s = self._clock.wall_s()
+        return AsyncEvent(
+            request_id=request_id or new_request_id(),
+            function_name=name,
+            qualifier=qualifier,
+            payload=payload,
+            trace_id=trace_id,
+            client_context=client_context,
+            tenant_id=tenant_id,
+            accepted_s=now_s,
+            due_s=now_s,
+        )
+
+    async def reset(self) -> None:
+        """Forget every event; what runs is not retried."""
+        self._generation += 1
+        self._backlog = Backlog()
+        self._fresh.clear()
+        self._fresh_bytes = 0
+        await self._database.write(rows.delete_all_events)
+
+    def pump(self) -> None:
+        """Run what is due, and come back when more is."""
+        if not self._open or self._pumping:  # what ends at once pumps again: the loop sees to it
+            return
+        self._pumping = True
+        try:
+            while taken := self._backlog.take(self._clock.wall_s()):
+                self._run(taken)
+        finally:
+            self._pumping = False
+        self._set_timer()
+
+    # One event
+
+    def _run(self, request_ids: list[str]) -> None:
+        now_s = self._clock.wall_s()
+        missing = []
+        for request_id in request_ids:
+            event = self._fresh.pop(request_id, None)
+            if event is None:
+                missing.append(request_id)
+            else:
+                self._fresh_bytes -= len(event.payload)
+                self._try(event, now_s)
+        if missing:
+            self._tasks.spawn(self._load_and_try(missing), name="load events")
+
+    def _admit(self, event: AsyncEvent) -> None:
+        if self._fresh_bytes + len(event.payload) <= FRESH_BYTES_MAX:
+            self._fresh[event.request_id] = event
+            self._fresh_bytes += len(event.payload)
+        self._backlog.add(event.request_id, event.function_name, event.due_s)
+
+    async def _load_and_try(self, request_ids: list[str]) -> None:
+        generation = self._generation
+        found = await self._database.read(lambda c: rows.load_events(c, request_ids))
+        if generation == self._generation:
+            for event in found:
+                self._try(event, self._clock.wall_s())
+
+    def _try(self, event: AsyncEvent, now_s: float) -> None:
+        delivery = self._deliveries.delivery(event.function_name, event.qualifier)
+        if is_too_old(event, delivery, now_s):
+            ended = Ended(Condition.EVENT_AGE_EXCEEDED, event.attempts)
+            self._finished(event, ended, None, throttled=False)
+            return
+        if self._deliveries.is_blocked(event.function_name):
+            self._decide(event, Result.BLOCKED, None)
+            return
+        generation = self._generation
+
+        def done(result: Outcome | LambdaError) -> None:
+            if generation != self._generation:
+                return
+            if isinstance(result, LambdaError):
+                self._decide(event, _result_of(result), None)
+            elif result.error is not None:
+                self._decide(event, Result.FUNCTION_FAILED, result)
+            else:
+                self._decide(event, Result.SUCCEEDED, result)
+
+        invocation = Invocation(
+            event.request_id,
+            event.payload,
+            event.client_context,
+            event.trace_id,
+            qualifier=event.qualifier,
+            tenant_id=event.tenant_id,
+        )
+        try:
+            self._invoker.invoke(event.function_name, event.qualifier, invocation, done)
+        except LambdaError as error:
+            done(error)
+
+    def _decide(self, event: AsyncEvent, result: Result, outcome: Outcome | None) -> None:
+        verdict = decide(
+            event,
+            result,
+            self._deliveries.delivery(event.function_name, event.qualifier),
+            self._clock.wall_s(),
+            scale=self._delay_scale,
+        )
+        self._finished(event, verdict, outcome, throttled=result is Result.NOT_RUN)
+
+    def _finished(
+        self,
+        event: AsyncEvent,
+        verdict: Again | Ended,
+        outcome: Outcome | None,
+        *,
+        throttled: bool,
+    ) -> None:
+        self._backlog.finished(event.function_name, throttled=throttled)
+        if isinstance(verdict, Again):
+            again = verdict.event
+            self._backlog.add(again.request_id, again.function_name, again.due_s)
+            self._commit(lambda c: rows.delay_event(c, again))
+        else:
+            self._end(event, verdict, outcome)
+        self.pump()
+
+    def _end(self, event: AsyncEvent, ended: Ended, outcome: Outcome | None) -> None:
+        """Delete the row, together with what follows from the end."""
+        delivery = self._deliveries.delivery(event.function_name, event.qualifier)
+        succeeded = ended.condition is Condition.SUCCESS
+        named = (delivery.on_success,) if succeeded else (delivery.on_failure, delivery.dead_letter)
+        targets = [target for target in named if target]
+        if succeeded and not targets:
+            self._commit(lambda c: rows.delete_event(c, event.request_id))
+            return
+        now_s = self._clock.wall_s()
+        record = json.dumps(build_record(event, ended, outcome, self._account, now_s))
+        followers = {target: self._follower(target, record) for target in targets or [""]}
+
+        def write(connection: sqlite3.Connection) -> None:
+            rows.delete_event(connection, event.request_id)
+            for target, follower in followers.items():
+                if follower is not None:
+                    rows.insert_event(connection, self._account, follower)
+                    continue
+                rows.insert_discard(
+                    connection,
+                    self._account,
+                    function_name=event.function_name,
+                    target_arn=target,
+                    record=record,
+                    now_s=now_s,
+                )
+                rows.trim_discards(connection, DISCARDS_MAX)
+
+        for target, follower in followers.items():
+            if follower is None:
+                log.warning(
+                    "event %s of %s ended as %s%s; it is kept among the discards",
+                    event.request_id,
+                    event.function_name,
+                    ended.condition,
+                    f" and {target} cannot take its record" if target else "",
+                )
+        future = self._commit(write)
+        admitted = [follower for follower in followers.values() if follower is not None]
+        if admitted:
+            future.add_done_callback(lambda done: self._follow(done, admitted))
+
+    def _follow(self, done: asyncio.Future[None], followers: list[AsyncEvent]) -> None:
+        if not done.cancelled() and done.exception() is None:
+            for follower in followers:
+                self._admit(follower)
+            self.pump()
+
+    def _follower(self, target: str, record: str) -> AsyncEvent | None:
+        """The event that a function as destination gets; None where the target takes none."""
+        if ":lambda:" not in target:
+            return None
+        try:
+            ref = parse_function_ref(target, self._account)
+            return self.new_event(ref.name, ref.qualifier, record.encode())
+        except LambdaError:
+            return None
+
+    def _commit(self, write: Callable[[sqlite3.Connection], None]) -> asyncio.Future[None]:
+        future = self._database.submit(write)
+        future.add_done_callback(_log_fault)
+        return future
+
+    def _set_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        due_s = self._backlog.next_due_s()
+        if due_s is not None and self._open:
+            delay_s = min(max(0.0, due_s - self._clock.wall_s()), TIMER_S_MAX)
+            self._timer = asyncio.get_running_loop().call_later(delay_s, self.pump)
+
+
+def _result_of(error: LambdaError) -> Result:
+    if error.code == "ResourceNotFoundException":
+        return Result.GONE
+    return Result.NOT_RUN if error.code in _NOT_RUN else Result.FUNCTION_FAILED
+
+
+def _log_fault(done: asyncio.Future[None]) -> None:
+    """The row stays as it was: the event is tried once more after the next start."""
+    if not done.cancelled() and (error := done.exception()) is not None:
+        log.error("an event's outcome could not be stored: %s", error)

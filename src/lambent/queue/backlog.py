@@ -1,0 +1,98 @@
+"""Which accepted events run now: one lane a function, so that none delays another's. Pure.
+
+A lane runs at most `window` events at once. A throttle shrinks its window to what runs, each
+success opens it by one: a function with little concurrency is tried about as often as it can run,
+and its throttles cost the others nothing. Lanes take turns.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import deque
+from dataclasses import dataclass, field
+
+WINDOW_MAX = 1_000
+"""[own] Events of one function that run at once: no more than an account's concurrency."""
+RUNNING_MAX = 2_000
+"""[own] Events of all functions that run at once."""
+
+
+@dataclass(slots=True)
+class Lane:
+    ready: deque[str] = field(default_factory=deque)
+    running: int = 0
+    window: int = WINDOW_MAX
+
+
+class Backlog:
+    """Ids of events that wait for their time, are ready, or run."""
+
+    def __init__(self) -> None:
+        self._due: list[tuple[float, int, str, str]] = []
+        self._lanes: dict[str, Lane] = {}
+        self._turns: deque[str] = deque()
+        """Functions with something ready, in the order of their turns."""
+        self._running = 0
+        self._count = 0
+        self._order = 0
+
+    def __len__(self) -> int:
+        """Events that wait or run."""
+        return self._count
+
+    def add(self, request_id: str, function: str, due_s: float) -> None:
+        """An event that is to run at `due_s`."""
+        self._order += 1
+        self._count += 1
+        heapq.heappush(self._due, (due_s, self._order, function, request_id))
+
+    def next_due_s(self) -> float | None:
+        """When something becomes ready next."""
+        return self._due[0][0] if self._due else None
+
+    def take(self, now_s: float) -> list[str]:
+        """The events that run now; `finished` must be told of each."""
+        while self._due and self._due[0][0] <= now_s:
+            _, _, function, request_id = heapq.heappop(self._due)
+            lane = self._lanes.setdefault(function, Lane())
+            if not lane.ready:
+                self._turns.append(function)
+            lane.ready.append(request_id)
+        taken: list[str] = []
+        full = 0
+        while self._turns and full < len(self._turns) and self._running < RUNNING_MAX:
+            function = self._turns[0]
+            lane = self._lanes[function]
+            if lane.running >= lane.window:
+                self._turns.rotate(-1)
+                full += 1
+                continue
+            full = 0
+            taken.append(lane.ready.popleft())
+            lane.running += 1
+            self._running += 1
+            if lane.ready:
+                self._turns.rotate(-1)
+            else:
+                self._turns.popleft()
+        return taken
+
+    def finished(self, function: str, *, throttled: bool) -> None:
+        """One event of `function` runs no more; `add` it again where it is to be retried."""
+        lane = self._lanes[function]
+        lane.running -= 1
+        self._running -= 1
+        self._count -= 1
+        if throttled:
+            lane.window = max(1, min(lane.window, lane.running))
+        else:
+            lane.window = min(WINDOW_MAX, lane.window + 1)
+        if not lane.running and not lane.ready and lane.window == WINDOW_MAX:
+            del self._lanes[function]
+
+    def depths(self) -> dict[str, int]:
+        """Function → events that wait or run."""
+        depths = {name: len(lane.ready) + lane.running for name, lane in self._lanes.items()}
+        for _, _, function, _ in self._due:
+            depths[function] = depths.get(function, 0) + 1
+        return depths

@@ -1,0 +1,103 @@
+"""Which events run: in time, in order, no lane before another's turn, never above a window."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from lambent.queue.backlog import WINDOW_MAX, Backlog
+
+
+def test_what_is_not_due_waits() -> None:
+    backlog = Backlog()
+    backlog.add("a", "f", 10.0)
+    assert backlog.take(9.9) == []
+    assert backlog.next_due_s() == 10.0
+    assert backlog.take(10.0) == ["a"]
+    assert backlog.next_due_s() is None
+
+
+def test_functions_take_turns() -> None:
+    backlog = Backlog()
+    for number in range(3):
+        backlog.add(f"f{number}", "f", 0.0)
+    backlog.add("g0", "g", 0.0)
+    assert backlog.take(0.0) == ["f0", "g0", "f1", "f2"]
+
+
+def test_a_function_that_is_throttled_runs_no_more_than_it_can_and_delays_no_other() -> None:
+    backlog = Backlog()
+    for number in range(10):
+        backlog.add(f"f{number}", "f", 0.0)
+    assert len(backlog.take(0.0)) == 10
+    for _ in range(8):
+        backlog.finished("f", throttled=True)
+    for number in range(10, 30):
+        backlog.add(f"f{number}", "f", 0.0)
+    backlog.add("g", "g", 0.0)
+    assert backlog.take(0.0) == ["g"]
+    backlog.finished("f", throttled=False)
+    assert backlog.take(0.0) == ["f10", "f11"]
+
+
+def test_one_function_does_not_run_everything_at_once() -> None:
+    backlog = Backlog()
+    for number in range(WINDOW_MAX + 5):
+        backlog.add(str(number), "f", 0.0)
+    assert len(backlog.take(0.0)) == WINDOW_MAX
+
+
+class Backlogs(RuleBasedStateMachine):
+    """Against plain sets: nothing is lost, doubled, early, or above a window."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.backlog = Backlog()
+        self.now_s = 0.0
+        self.number = 0
+        self.waiting: dict[str, tuple[str, float]] = {}
+        self.running: dict[str, str] = {}
+
+    @rule(function=st.sampled_from("abc"), delay_s=st.sampled_from([0.0, 0.0, 1.0, 60.0]))
+    def add(self, function: str, delay_s: float) -> None:
+        self.number += 1
+        self.waiting[str(self.number)] = (function, self.now_s + delay_s)
+        self.backlog.add(str(self.number), function, self.now_s + delay_s)
+
+    @rule()
+    def take(self) -> None:
+        for one in self.backlog.take(self.now_s):
+            function, due_s = self.waiting.pop(one)
+            assert due_s <= self.now_s
+            self.running[one] = function
+
+    @rule(throttled=st.booleans(), data=st.data())
+    def finish(self, throttled: bool, data: st.DataObject) -> None:
+        if self.running:
+            one = data.draw(st.sampled_from(sorted(self.running)))
+            self.backlog.finished(self.running.pop(one), throttled=throttled)
+
+    @rule(seconds=st.sampled_from([0.5, 30.0]))
+    def pass_time(self, seconds: float) -> None:
+        self.now_s += seconds
+
+    @invariant()
+    def nothing_is_lost(self) -> None:
+        assert len(self.backlog) == len(self.waiting) + len(self.running)
+        depths = Counter(function for function, _ in self.waiting.values())
+        depths.update(self.running.values())
+        assert {k: v for k, v in self.backlog.depths().items() if v} == dict(depths)
+
+    @invariant()
+    def a_function_with_nothing_running_is_never_stuck(self) -> None:
+        ready = {function for function, due_s in self.waiting.values() if due_s <= self.now_s}
+        idle = ready - set(self.running.values())
+        taken = self.backlog.take(self.now_s)
+        for one in taken:
+            self.running[one] = self.waiting.pop(one)[0]
+        assert idle <= set(self.running.values())
+
+
+TestBacklogs = Backlogs.TestCase
