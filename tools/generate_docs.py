@@ -20,6 +20,7 @@ driver does about it. Whatever has no arrow is illegal: `decide` raises, and not
 - **INIT_IN_INVOKE**: the first init failed and an invocation waits: once more, in a new sandbox,
   under the deadline of that invocation, as AWS does.
 - **READY**: warm and free. **BUSY**: runs one invocation. A handler's error leads back to READY.
+- **STREAMING**: busy as well, and part of the response is on its way already.
 - **STOPPED**: a time-out, an exit, an end of the sandbox or a request to stop lead here. There is
   no way back: the next invocation is a cold start in another environment.
 

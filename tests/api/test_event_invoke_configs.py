@@ -90,3 +90,25 @@ def test_values_out_of_the_models_bounds_are_refused(
     with pytest.raises(ClientError, match="validation error detected") as caught:
         api.put_function_event_invoke_config(FunctionName=function, **{member: value})
     assert caught.value.response["Error"]["Code"] == "ValidationException"
+
+
+def test_event_invoke_configs_of_versions_come_in_pages_and_go_with_them(
+    api: Any, server: RunningServer
+) -> None:
+    name = "configs-event-invoke-versions"
+    client = server.create(name, HANDLER)
+    for number in ("1", "2", "3"):
+        client.update_function_configuration(FunctionName=name, Description=number)
+        assert client.publish_version(FunctionName=name)["Version"] == number
+        api.put_function_event_invoke_config(
+            FunctionName=name, Qualifier=number, MaximumRetryAttempts=int(number) - 1
+        )
+    pages = api.get_paginator("list_function_event_invoke_configs").paginate(
+        FunctionName=name, PaginationConfig={"PageSize": 2}
+    )
+    listed = [[one["FunctionArn"] for one in page["FunctionEventInvokeConfigs"]] for page in pages]
+    assert [len(page) for page in listed] == [2, 1]
+    assert {arn[-1] for page in listed for arn in page} == {"1", "2", "3"}
+    client.delete_function(FunctionName=name, Qualifier="2")
+    left = api.list_function_event_invoke_configs(FunctionName=name)
+    assert {one["FunctionArn"][-1] for one in left["FunctionEventInvokeConfigs"]} == {"1", "3"}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,7 +9,7 @@ from lambent.api.options import refuse_unsupported, take_zip
 from lambent.control.downloads import Downloads
 from lambent.control.functions import Functions
 from lambent.control.rules import Configuration
-from lambent.domain.arns import LATEST, PARTITION, Account, parse_function_ref
+from lambent.domain.arns import LATEST, Account, parse_function_ref
 from lambent.domain.errors import LambdaError, invalid_parameter
 from lambent.domain.function import FunctionVersion
 from lambent.domain.request import Handler, RequestContext
@@ -185,9 +184,7 @@ def format_version(
         "Architectures": list(version.architectures),
         "EphemeralStorage": {"Size": version.ephemeral_mib},
         "SnapStart": {"ApplyOn": "None", "OptimizationStatus": "Off"},
-        "RuntimeVersionConfig": {
-            "RuntimeVersionArn": runtime_version_arn(version.runtime, account)
-        },
+        "RuntimeVersionConfig": {"RuntimeVersionArn": account.runtime_arn(version.runtime)},
         "LoggingConfig": {"LogFormat": "Text", "LogGroup": version.log_group},
         "State": version.state.value,
         "StateReason": version.state.reason,
@@ -210,12 +207,6 @@ def format_listed(version: FunctionVersion, account: Account, *, qualified: bool
     """FunctionConfiguration as ListFunctions shows it."""
     shape = format_version(version, account, qualifier=version.version if qualified else None)
     return {member: value for member, value in shape.items() if member not in _NOT_LISTED}
-
-
-def runtime_version_arn(runtime: str, account: Account) -> str:
-    """AWS names the build of a runtime by a hash; here it is a hash of the runtime's name."""
-    digest = hashlib.sha256(runtime.encode()).hexdigest()
-    return f"arn:{PARTITION}:lambda:{account.region}::runtime:{digest}"
 
 
 def _publishes(params: Shape) -> bool:

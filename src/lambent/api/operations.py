@@ -6,9 +6,12 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from lambent.api.account import AccountOperations
+from lambent.api.aliases import AliasOperations
 from lambent.api.event_invoke import EventInvokeOperations
+from lambent.api.event_sources import EventSourceOperations
 from lambent.api.functions import FunctionOperations
 from lambent.api.layers import LayerOperations
+from lambent.api.runtime_management import RuntimeManagementOperations
 from lambent.api.tags import TagOperations
 from lambent.api.versions import VersionOperations
 from lambent.control.plane import Plane
@@ -28,8 +31,11 @@ def lambda_operations(plane: Plane) -> Mapping[str, Handler]:
     groups: tuple[Group, ...] = (
         FunctionOperations(plane.functions, plane.downloads),
         VersionOperations(plane.versions),
+        AliasOperations(plane.aliases),
+        RuntimeManagementOperations(plane.runtime_management),
         LayerOperations(plane.layers, plane.downloads),
         EventInvokeOperations(plane.event_invoke),
+        EventSourceOperations(plane.event_sources),
         TagOperations(plane.tags),
         AccountOperations(plane.registry, concurrency=plane.concurrency),
     )

@@ -20,7 +20,9 @@ from lambent.control.kinds import ALIASES
 from lambent.control.layers import Layers
 from lambent.control.paging import Page, take_page
 from lambent.control.registry import Registry, digests_of, with_state
+from lambent.control.resources import Change
 from lambent.control.rules import Configuration
+from lambent.control.runtime_management import unpin
 from lambent.control.versions import Versions, page_of_all
 from lambent.domain.arns import LATEST
 from lambent.domain.errors import resource_conflict, resource_not_found
@@ -86,11 +88,7 @@ class Functions:
         if qualifier is not None and qualifier != LATEST:
             alias = self._registry.resources.get(ALIASES, name, qualifier)
             if alias is not None and alias.weights:
-                thrown = self._throw()
-                for number, weight in alias.weights.items():
-                    if thrown < weight:
-                        return self.get_version(name, number)
-                    thrown -= weight
+                return self.get_version(name, alias.choose(self._throw()))
         return self.get_version(name, qualifier)
 
     def get(self, name: str, qualifier: str | None = None) -> Function:
@@ -158,7 +156,8 @@ class Functions:
             layers = self._layers.resolve(configuration.layers)
         with self._changing(name) as generation:
             changed = self._stamp(_configured(current, configuration, layers))
-            await self._settle(generation, changed)
+            changes = unpin(self._registry, name) if changed.runtime != current.runtime else []
+            await self._settle(generation, changed, changes=changes)
         return _in_progress(changed)
 
     async def update_code(
@@ -249,6 +248,7 @@ class Functions:
         *,
         tags: Mapping[str, str] | None = None,
         publish: bool = False,
+        changes: Sequence[Change] = (),
     ) -> FunctionVersion | None:
         """Make everything that the version needs, then commit it as $LATEST.
 
@@ -261,7 +261,9 @@ class Functions:
             settled = replace(with_state(version, state), revision_id=str(uuid.uuid4()))
             existing = self._versions.unchanged(settled) if publish else None
             new = self._versions.snapshot(settled) if publish and existing is None else None
-            await self._registry.store_latest(generation, settled, tags=tags, published=new)
+            await self._registry.store_latest(
+                generation, settled, tags=tags, published=new, changes=changes
+            )
         return existing or (_pending(new) if new is not None else None)
 
     def _check_size(self, version: FunctionVersion) -> None:

@@ -6,6 +6,8 @@ from typing import Any
 
 from lambent.domain.alias import Alias
 from lambent.domain.event_invoke import EventInvokeConfig
+from lambent.domain.event_source import EventSourceMapping
+from lambent.domain.runtime_management import RuntimeManagement
 from lambent.store.resources import Kind
 
 ALIASES: Kind[Alias] = Kind("alias", Alias)
@@ -14,7 +16,15 @@ ALIASES: Kind[Alias] = Kind("alias", Alias)
 EVENT_INVOKE_CONFIGS: Kind[EventInvokeConfig] = Kind("event-invoke-config", EventInvokeConfig)
 """Owner: the function; key: $LATEST, a version or an alias."""
 
+EVENT_SOURCE_MAPPINGS: Kind[EventSourceMapping] = Kind("event-source-mapping", EventSourceMapping)
+"""Owner: the account, as a mapping outlives its function; key: the UUID."""
+
+RUNTIME_MANAGEMENT: Kind[RuntimeManagement] = Kind("runtime-management", RuntimeManagement)
+"""Owner: the function; key: $LATEST or a version's number."""
+
 KINDS: tuple[Kind[Any], ...] = (
+    RUNTIME_MANAGEMENT,
     ALIASES,
     EVENT_INVOKE_CONFIGS,
+    EVENT_SOURCE_MAPPINGS,
 )

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from lambent.clock import Clock
+from lambent.control.aliases import Aliases
 from lambent.control.deliveries import Deliveries
 from lambent.control.downloads import Downloads
 from lambent.control.event_invoke import EventInvokeConfigs
+from lambent.control.event_sources import EventSources
 from lambent.control.functions import Functions
 from lambent.control.layers import Layers
 from lambent.control.registry import Registry
+from lambent.control.runtime_management import RuntimeManagements
 from lambent.control.tags import Tags
 from lambent.control.versions import Versions
 
@@ -24,6 +27,9 @@ class Plane:
         self.versions = Versions(registry, clock=clock)
         self.functions = Functions(registry, self.layers, self.versions, clock=clock)
         self.event_invoke = EventInvokeConfigs(registry, self.functions, clock=clock)
+        self.aliases = Aliases(registry)
+        self.event_sources = EventSources(registry, self.functions, clock=clock)
+        self.runtime_management = RuntimeManagements(registry)
         self.deliveries = Deliveries(self.functions, self.event_invoke)
         self.tags = Tags(registry)
         self.downloads: Downloads

@@ -15,3 +15,11 @@ class Alias:
     weights: Mapping[str, float] = field(default_factory=dict)
     """AdditionalVersionWeights: another version's share of the calls, 0 to 1."""
     revision_id: str
+
+    def choose(self, thrown: float) -> str:
+        """The version that a call runs for which `thrown`, from 0 up to 1, came up."""
+        for version, weight in self.weights.items():
+            if thrown < weight:
+                return version
+            thrown -= weight
+        return self.version

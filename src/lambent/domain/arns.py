@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import dataclass
 
@@ -38,6 +39,14 @@ class Account:
     def layer_arn(self, name: str, version: int | None = None) -> str:
         suffix = f":{version}" if version is not None else ""
         return f"arn:{PARTITION}:lambda:{self.region}:{self.account_id}:layer:{name}{suffix}"
+
+    def event_source_mapping_arn(self, key: str) -> str:
+        return f"arn:{PARTITION}:lambda:{self.region}:{self.account_id}:event-source-mapping:{key}"
+
+    def runtime_arn(self, runtime: str) -> str:
+        """AWS names each build of a runtime by a hash; here it is a hash of the runtime's name."""
+        digest = hashlib.sha256(runtime.encode()).hexdigest()
+        return f"arn:{PARTITION}:lambda:{self.region}::runtime:{digest}"
 
     def role_arn(self, name: str, path: str = "/") -> str:
         return f"arn:{PARTITION}:iam::{self.account_id}:role{path}{name}"

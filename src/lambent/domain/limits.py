@@ -12,6 +12,11 @@ MIB = 1024 * 1024
 # Payloads
 SYNC_REQUEST_BYTES_MAX = 6 * MIB  # [B] Invoke: 6 MB
 RESPONSE_BYTES_MAX = 6_291_556  # [RIE] 6 MiB + 100
+STREAM_BYTES_MAX = 200 * MIB  # [DG] a streamed response
+STREAM_BURST_BYTES = 6 * MIB  # [DG] what a stream sends before its rate counts; [RIE] a bucket
+STREAM_BYTES_PER_S = 2 * MIB  # [DG] 2 MBps; [RIE]
+STREAM_BYTES_PER_S_MIN = 32 * 1024  # [RIE] the least that may be chosen
+STREAM_BYTES_PER_S_MAX = 64 * MIB  # [RIE] the most
 CLIENT_CONTEXT_BYTES_MAX = 3_583  # [B] base64 length
 LOG_TAIL_BYTES = 4 * 1024  # [B] LogResult: last 4 KB
 
@@ -36,6 +41,7 @@ ZIP_PATH_DEPTH_MAX = 100  # [own]
 ENVIRONMENT_BYTES_MAX = 4 * 1024  # [DG]
 LAYERS_MAX = 5  # [LS]
 TAGS_MAX = 50  # [LS]
+ALIASES_MAX = 1_000  # [own] of one function; AWS has a limit [B] but publishes no number
 FUNCTION_NAME_MAX = 64  # [B] bare name
 MEMORY_MIB_MIN, MEMORY_MIB_MAX = 128, 10_240  # [DG]
 MEMORY_MIB_DEFAULT = 128

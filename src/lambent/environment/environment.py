@@ -24,6 +24,7 @@ from lambent.environment.lifecycle import TRANSITIONS, Action, Event, Phase, dec
 from lambent.environment.platform import Lease, Platform
 from lambent.environment.program import build_program
 from lambent.environment.raw_output import RawOutput
+from lambent.environment.stream import Stream, TokenBucket
 from lambent.runtime.frames import Kind, ProtocolError, encode_invoke
 from lambent.sandbox.interface import Sandbox, SandboxExit
 
@@ -72,6 +73,8 @@ class Environment(asyncio.Protocol):
         self._init_ms: float | None = None
         self._init_error: FunctionError | None = None
         self._response: tuple[bytes, FunctionError | LambdaError | None] = (b"", None)
+        self._stream: Stream | None = None
+        self._stream_type = b""
         self._exit: SandboxExit | None = None
 
     # What the pool asks
@@ -127,7 +130,9 @@ class Environment(asyncio.Protocol):
             self._lose_sandbox()
 
     def _other_frame(self, kind: Kind, payload: bytes) -> None:
-        if kind is Kind.READY:
+        if kind in _OF_A_STREAM:
+            self._stream_frame(kind, payload)
+        elif kind is Kind.READY:
             if self.phase is Phase.INIT:
                 self._init_ms = (self._clock.now() - self._init_started) * 1000
                 self._apply(Event.RUNTIME_READY)
@@ -136,7 +141,10 @@ class Environment(asyncio.Protocol):
             else:
                 self._distrust()
         elif kind is Kind.ERROR:
-            self._responded(b"", failures.from_payload(payload))
+            if self.phase is Phase.STREAMING:
+                self._stream_ended(b"", failures.from_payload(payload))
+            else:
+                self._responded(b"", failures.from_payload(payload))
         elif kind is Kind.BAD_EVENT:
             text = payload.decode("utf-8", "replace")
             self._responded(b"", LambdaError("InvalidRequestContentException", text, Type="User"))
@@ -151,6 +159,44 @@ class Environment(asyncio.Protocol):
             payload, error = b"", failures.RESPONSE_TOO_LARGE
         self._response = (payload, error)
         self._apply(Event.RESPONDED)
+
+    # A streamed response
+
+    def _stream_frame(self, kind: Kind, payload: bytes) -> None:
+        stream = self._stream
+        if kind is Kind.STREAM_START and self.phase is Phase.BUSY:
+            self._stream_type = payload
+            self._apply(Event.STREAM_STARTED)
+        elif kind is Kind.STREAM_CHUNK and stream is not None:
+            stream.take(payload, self._clock.now())
+        elif kind is Kind.STREAM_END and stream is not None:
+            self._stream_ended(*stream.collected())
+        else:
+            self._distrust()
+
+    def _open_stream(self) -> None:
+        lease = self._lease
+        assert lease is not None
+        self._stream = Stream(
+            lease.invocation.sink,
+            self._channel,
+            TokenBucket(
+                rate=self._platform.stream_bytes_per_s,
+                burst=limits.STREAM_BURST_BYTES,
+                now=self._clock.now(),
+            ),
+            self._loop.call_later,
+        )
+        self._stream.start(self._stream_type)
+
+    def _stream_ended(self, payload: bytes, error: FunctionError | None) -> None:
+        self._response = (payload, error)
+        self._apply(Event.RESPONDED)
+
+    def _close_stream(self) -> None:
+        stream, self._stream = self._stream, None
+        assert stream is not None
+        stream.close()
 
     # Decisions and what they ask for
 
@@ -402,6 +448,8 @@ class Environment(asyncio.Protocol):
         return min(self._peak, self.version.memory_mib)
 
 
+_OF_A_STREAM = (Kind.STREAM_CHUNK, Kind.STREAM_START, Kind.STREAM_END)
+
 _PERFORM: dict[Action, Callable[[Environment], None]] = {
     Action.ASK_FOR_WAITER: Environment._ask_for_waiter,
     Action.LAUNCH: Environment._launch,
@@ -413,6 +461,8 @@ _PERFORM: dict[Action, Callable[[Environment], None]] = {
     Action.COMPLETE_WITH_EXIT: Environment._complete_with_exit,
     Action.KILL: Environment._kill,
     Action.GONE: Environment._gone,
+    Action.OPEN_STREAM: Environment._open_stream,
+    Action.CLOSE_STREAM: Environment._close_stream,
 }
 
 # `decide` for every pair, with what performs each action: one lookup on the hot path.

@@ -9,7 +9,7 @@ import json
 import signal as signals
 
 from lambent.domain.errors import FunctionError
-from lambent.domain.limits import RESPONSE_BYTES_MAX
+from lambent.domain.limits import RESPONSE_BYTES_MAX, STREAM_BYTES_MAX
 from lambent.sandbox.interface import SandboxExit
 
 # Go's names, which Lambda's own agent prints; others fall back to the number.
@@ -29,17 +29,24 @@ _SIGNAL_TEXTS: dict[int, str] = {
     signals.SIGTERM: "terminated",
 }
 
-RESPONSE_TOO_LARGE = FunctionError(
-    payload=json.dumps(
-        {
-            "errorMessage": "Response payload size exceeded maximum allowed payload size "
-            f"({RESPONSE_BYTES_MAX} bytes).",
-            "errorType": "Function.ResponseSizeTooLarge",
-        },
-        separators=(",", ":"),
-    ).encode(),
-    error_type="Function.ResponseSizeTooLarge",
-)
+
+def _too_large(limit: int) -> FunctionError:
+    return FunctionError(
+        payload=json.dumps(
+            {
+                "errorMessage": "Response payload size exceeded maximum allowed payload size "
+                f"({limit} bytes).",
+                "errorType": "Function.ResponseSizeTooLarge",
+            },
+            separators=(",", ":"),
+        ).encode(),
+        error_type="Function.ResponseSizeTooLarge",
+    )
+
+
+RESPONSE_TOO_LARGE = _too_large(RESPONSE_BYTES_MAX)
+STREAM_TOO_LARGE = _too_large(STREAM_BYTES_MAX)
+"""Its type as RIE has it; the text with this number is unverified."""
 
 
 def _ended(error_type: str, message: str) -> FunctionError:

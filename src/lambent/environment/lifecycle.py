@@ -21,7 +21,9 @@ class Phase(IntEnum):
     """The second init, under the deadline of the invocation that waits."""
     READY = 2
     BUSY = 3
-    STOPPED = 4
+    STREAMING = 4
+    """Busy, and part of the response is on its way."""
+    STOPPED = 5
 
 
 class Event(IntEnum):
@@ -40,6 +42,7 @@ class Event(IntEnum):
     DEADLINE_PASSED = 6
     EXITED = 7
     STOP_REQUESTED = 8
+    STREAM_STARTED = 9
 
 
 class Action(IntEnum):
@@ -57,6 +60,8 @@ class Action(IntEnum):
     KILL = 8
     GONE = 9
     """Tell the pool that this environment is no more."""
+    OPEN_STREAM = 10
+    CLOSE_STREAM = 11
 
 
 class IllegalTransition(Exception):
@@ -86,9 +91,22 @@ TRANSITIONS: dict[Phase, dict[Event, tuple[Phase, tuple[Action, ...]]]] = {
     },
     _P.BUSY: {
         _E.RESPONDED: (_P.READY, (_A.COMPLETE, _A.OFFER)),
+        _E.STREAM_STARTED: (_P.STREAMING, (_A.OPEN_STREAM,)),
         _E.DEADLINE_PASSED: (_P.STOPPED, (_A.COMPLETE_WITH_TIMEOUT, _A.KILL, _A.GONE)),
         _E.EXITED: (_P.STOPPED, (_A.COMPLETE_WITH_EXIT, _A.KILL, _A.GONE)),
         _E.STOP_REQUESTED: (_P.STOPPED, (_A.COMPLETE_WITH_EXIT, _A.KILL, _A.GONE)),
+    },
+    _P.STREAMING: {
+        _E.RESPONDED: (_P.READY, (_A.CLOSE_STREAM, _A.COMPLETE, _A.OFFER)),
+        _E.DEADLINE_PASSED: (
+            _P.STOPPED,
+            (_A.CLOSE_STREAM, _A.COMPLETE_WITH_TIMEOUT, _A.KILL, _A.GONE),
+        ),
+        _E.EXITED: (_P.STOPPED, (_A.CLOSE_STREAM, _A.COMPLETE_WITH_EXIT, _A.KILL, _A.GONE)),
+        _E.STOP_REQUESTED: (
+            _P.STOPPED,
+            (_A.CLOSE_STREAM, _A.COMPLETE_WITH_EXIT, _A.KILL, _A.GONE),
+        ),
     },
     _P.STOPPED: {},
 }

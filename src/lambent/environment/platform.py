@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from lambent.clock import Clock
+from lambent.domain import limits
 from lambent.domain.errors import LambdaError
 from lambent.domain.function import FunctionVersion
 from lambent.domain.invocation import Invocation, Outcome
@@ -60,3 +61,4 @@ class Platform:
     tasks: Tasks
     loop: asyncio.AbstractEventLoop
     around: Surroundings
+    stream_bytes_per_s: float = limits.STREAM_BYTES_PER_S

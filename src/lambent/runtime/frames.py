@@ -43,6 +43,12 @@ class Kind(IntEnum):
     """One log event, UTF-8."""
     OUTPUT = 0x16
     """Bytes printed by Python code, not cut at lines."""
+    STREAM_START = 0x17
+    """The response comes in parts; its content type. ERROR may end it at any time."""
+    STREAM_CHUNK = 0x18
+    """A part of the response."""
+    STREAM_END = 0x19
+    """The response is whole; empty."""
 
 
 _FROM_GUEST = {int(kind): kind for kind in Kind if kind is not Kind.INVOKE}

@@ -62,8 +62,19 @@ def test_every_way_to_the_end_kills_and_tells_the_pool_once() -> None:
 
 
 def test_each_busy_phase_completes_exactly_once_on_every_way_out() -> None:
-    for phase in (Phase.BUSY, Phase.INIT_IN_INVOKE):
+    for phase in (Phase.BUSY, Phase.STREAMING, Phase.INIT_IN_INVOKE):
         for target, actions in TRANSITIONS[phase].values():
             completions = [one for one in actions if one.name.startswith("COMPLETE")]
-            expected = 0 if target is Phase.BUSY else 1
+            expected = 0 if target in (Phase.BUSY, Phase.STREAMING) else 1
             assert len(completions) == expected
+
+
+def test_every_way_out_of_a_stream_closes_it_before_the_answer() -> None:
+    for row in TRANSITIONS.values():
+        for _, actions in row.values():
+            assert (Action.CLOSE_STREAM in actions) == (row is TRANSITIONS[Phase.STREAMING])
+    for _, actions in TRANSITIONS[Phase.STREAMING].values():
+        assert actions[0] is Action.CLOSE_STREAM
+    assert set(TRANSITIONS[Phase.STREAMING]) == set(TRANSITIONS[Phase.BUSY]) - {
+        Event.STREAM_STARTED
+    }

@@ -25,6 +25,9 @@ ERROR = 0x13
 BAD_EVENT = 0x14
 LOG = 0x15
 OUTPUT = 0x16
+STREAM_START = 0x17
+STREAM_CHUNK = 0x18
+STREAM_END = 0x19
 
 READ_BYTES = 65536
 JOIN_BYTES_MAX = 65536  # above it a copy costs more than a second system call

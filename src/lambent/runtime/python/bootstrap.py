@@ -32,6 +32,10 @@ import _lambent_marshal  # type: ignore[import-not-found]
 import _lambent_sdk  # type: ignore[import-not-found]
 
 RESPONSE_BYTES_MAX = 6291556  # 6 MiB + 100
+STREAM_BYTES_MAX = 200 * 1024 * 1024
+STREAM_CHUNK_BYTES_MAX = 65536  # a larger part goes in several frames
+STREAM_TYPE = b"application/octet-stream"  # as AWS's runtime for Node.js, unless told otherwise
+HTTP_STREAM_TYPE = b"application/vnd.awslambda.http-integration-response"
 REHEARSALS = 8
 REQUEST_ID_IN_ERRORS = sys.version_info >= (3, 9)
 
@@ -256,9 +260,15 @@ def _serve(
             try:
                 body = dump_result(result)
             except Exception as problem:
-                raise Fault(
-                    "Runtime.MarshalError", f"Unable to marshal response: {problem}"
-                ) from None
+                if not hasattr(type(result), "__next__"):
+                    raise Fault(
+                        "Runtime.MarshalError", f"Unable to marshal response: {problem}"
+                    ) from None
+                body = None  # an iterator: its parts are the response
+            if body is None:
+                _stream(post, result)
+                result = event = data = context = None
+                continue
         except Exception as problem:
             post(frames.ERROR, _bounded_error(report(_error_payload(problem, request_id))))
             del problem
@@ -266,7 +276,7 @@ def _serve(
             if len(body) <= RESPONSE_BYTES_MAX:
                 post(response_kind, body)
             else:
-                post(frames.ERROR, _too_large())
+                post(frames.ERROR, _too_large(RESPONSE_BYTES_MAX))
             # The next event may be far off: a large result is not kept until then.
             del result, body
         del event, data
@@ -285,18 +295,70 @@ def _client_context(data: Any) -> Optional[Dict[str, Any]]:
     return given
 
 
-def _too_large() -> bytes:
+def _stream(post: Callable[[int, bytes], None], parts: Any) -> None:
+    """Answer with what an iterator gives, each part as soon as it is there.
+
+    The first may be a dict, the head of an HTTP answer (statusCode, headers, cookies): it is sent
+    as AWS's runtime for Node.js sends the metadata of `HttpResponseStream.from`.
+    """
+    try:
+        started, left = False, STREAM_BYTES_MAX
+        for part in parts:
+            kind = getattr(parts, "content_type", None)
+            if started:
+                data = _part(part)
+            elif isinstance(part, dict):
+                post(frames.STREAM_START, HTTP_STREAM_TYPE)
+                data = _lambent_marshal.dump_result(part) + bytes(8)
+            else:
+                data = _part(part)
+                post(frames.STREAM_START, kind.encode() if isinstance(kind, str) else STREAM_TYPE)
+            started = True
+            if len(data) > left:
+                _post_parts(post, data[:left])
+                post(frames.ERROR, _too_large(STREAM_BYTES_MAX))
+                return
+            left -= len(data)
+            _post_parts(post, data)
+        if not started:
+            post(frames.STREAM_START, STREAM_TYPE)
+        post(frames.STREAM_END, b"")
+    finally:
+        close = getattr(parts, "close", None)
+        if close is not None:
+            close()
+
+
+def _part(part: Any) -> bytes:
+    if isinstance(part, bytes):
+        return part
+    if isinstance(part, str):
+        return part.encode("utf-8", "surrogatepass")
+    if isinstance(part, (bytearray, memoryview)):
+        return bytes(part)
+    raise Fault(
+        "Runtime.MarshalError",
+        f"Unable to marshal response: a stream is of bytes or str, not {type(part).__name__}",
+    )
+
+
+def _post_parts(post: Callable[[int, bytes], None], data: bytes) -> None:
+    for start in range(0, len(data), STREAM_CHUNK_BYTES_MAX):
+        post(frames.STREAM_CHUNK, data[start : start + STREAM_CHUNK_BYTES_MAX])
+
+
+def _too_large(limit: int) -> bytes:
     return json.dumps(
         {
             "errorMessage": "Response payload size exceeded maximum allowed payload size "
-            f"({RESPONSE_BYTES_MAX} bytes).",
+            f"({limit} bytes).",
             "errorType": "Function.ResponseSizeTooLarge",
         }
     ).encode()
 
 
 def _bounded_error(payload: bytes) -> bytes:
-    return payload if len(payload) <= RESPONSE_BYTES_MAX else _too_large()
+    return payload if len(payload) <= RESPONSE_BYTES_MAX else _too_large(RESPONSE_BYTES_MAX)
 
 
 # Errors

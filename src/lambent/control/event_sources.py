@@ -1,0 +1,197 @@
+"""Event source mappings: kept and checked. Nothing polls their sources yet.
+
+A change is done when it is answered; the answer says Creating, Updating, Enabling, Disabling or
+Deleting as AWS's does, and the next look finds it done.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from lambent.clock import Clock
+from lambent.control import event_source_rules as rules
+from lambent.control.functions import Functions
+from lambent.control.kinds import EVENT_SOURCE_MAPPINGS
+from lambent.control.paging import Page, take_page
+from lambent.control.registry import Registry
+from lambent.control.resources import ACCOUNT, Put, Remove
+from lambent.control.rules import check_tags
+from lambent.domain.arns import FunctionRef, parse_function_ref
+from lambent.domain.errors import (
+    LambdaError,
+    invalid_parameter,
+    resource_conflict,
+    resource_not_found,
+)
+from lambent.domain.event_source import EventSourceMapping, MappingState, SourceType
+
+PAGE_MAX = 100  # [B] ListEventSourceMappings: at most 100, however many are asked for
+
+_NOT_OPTIONS = frozenset({"UUID", "FunctionName", "EventSourceArn", "Enabled", "Tags"})
+
+Answer = tuple[EventSourceMapping, MappingState]
+"""A mapping, and the state to show."""
+
+
+class EventSources:
+    """The operations on event source mappings of one account."""
+
+    def __init__(self, registry: Registry, functions: Functions, *, clock: Clock) -> None:
+        self._registry = registry
+        self._functions = functions
+        self._clock = clock
+
+    def get(self, key: str) -> EventSourceMapping:
+        """Raises ResourceNotFoundException."""
+        found = self._registry.resources.get(EVENT_SOURCE_MAPPINGS, ACCOUNT, key)
+        if found is None:
+            raise resource_not_found("The resource you requested does not exist.")
+        return found
+
+    def list(
+        self,
+        *,
+        source_arn: str | None,
+        function: FunctionRef | None,
+        marker: str | None,
+        items_max: int | None,
+    ) -> Page[EventSourceMapping]:
+        """Those of one source, of one function (with just that qualifier), or all."""
+        every = self._registry.resources.of(EVENT_SOURCE_MAPPINGS, ACCOUNT)
+        keys = [
+            key
+            for key, one in every.items()
+            if (source_arn is None or one.source_arn == source_arn)
+            and (
+                function is None
+                or (one.function_name, one.qualifier) == (function.name, function.qualifier)
+            )
+        ]
+        return take_page(
+            sorted(keys),
+            lambda key: every[key],
+            marker=marker,
+            items_max=min(items_max or PAGE_MAX, PAGE_MAX),
+        )
+
+    async def create(self, params: Mapping[str, Any]) -> Answer:
+        """`params` are the operation's."""
+        source, arn = rules.source_type_of(params), params.get("EventSourceArn") or ""
+        given = _given(params)
+        tags = params.get("Tags") or {}
+        check_tags(tags)
+        options = rules.merge_options(rules.default_options(source), given)
+        async with self._registry.settling:
+            ref = self._function(params["FunctionName"])
+            rules.check_position(source, arn, given, now_s=self._clock.wall_s())
+            _check(source, arn, given, options)
+            rules.check_required(source, options)
+            mapping = EventSourceMapping(
+                uuid=str(uuid.uuid4()),
+                function_name=ref.name,
+                qualifier=ref.qualifier,
+                source_arn=arn,
+                source_type=source.value,
+                enabled=params.get("Enabled", True),
+                options=options,
+                tags=dict(tags),
+                modified_s=self._clock.wall_s(),
+            )
+            self._refuse_duplicate(mapping)
+            await self._put(mapping)
+        return mapping, MappingState.CREATING
+
+    async def update(self, key: str, params: Mapping[str, Any]) -> Answer:
+        """What is given replaces what was."""
+        self.get(key)
+        given = _given(params)
+        async with self._registry.settling:
+            current = self.get(key)
+            source = SourceType(current.source_type)
+            options = rules.merge_options(current.options, given)
+            _check(source, current.source_arn, given, options)
+            rules.check_required(source, options)
+            changed = replace(
+                current,
+                options=options,
+                enabled=params.get("Enabled", current.enabled),
+                modified_s=self._clock.wall_s(),
+            )
+            if params.get("FunctionName"):
+                ref = self._function(params["FunctionName"])
+                changed = replace(changed, function_name=ref.name, qualifier=ref.qualifier)
+                self._refuse_duplicate(changed)
+            await self._put(changed)
+        if changed.enabled == current.enabled:
+            return changed, MappingState.UPDATING
+        return changed, MappingState.ENABLING if changed.enabled else MappingState.DISABLING
+
+    async def delete(self, key: str) -> Answer:
+        async with self._registry.settling:
+            mapping = self.get(key)
+            await self._registry.change(
+                self._registry.begin(), [Remove(EVENT_SOURCE_MAPPINGS, ACCOUNT, key)]
+            )
+        return mapping, MappingState.DELETING
+
+    async def _put(self, mapping: EventSourceMapping) -> None:
+        await self._registry.change(
+            self._registry.begin(), [Put(EVENT_SOURCE_MAPPINGS, ACCOUNT, mapping.uuid, mapping)]
+        )
+
+    def _function(self, text: str) -> FunctionRef:
+        ref = parse_function_ref(text, self._registry.account)
+        try:
+            self._functions.get_version(ref.name, ref.qualifier)
+        except LambdaError:
+            raise invalid_parameter("Function does not exist") from None  # [LS]
+        return ref
+
+    def _refuse_duplicate(self, mapping: EventSourceMapping) -> None:
+        """One mapping for a source and a function; of a broker, for each of its topics."""
+        for other in self._registry.resources.of(EVENT_SOURCE_MAPPINGS, ACCOUNT).values():
+            if other.uuid == mapping.uuid or _identity(other) != _identity(mapping):
+                continue
+            name = mapping.function_name
+            if mapping.source_type == SourceType.SQS:  # quoted in many issue threads
+                raise resource_conflict(
+                    f'An event source mapping with SQS arn (" {mapping.source_arn} ") and function '
+                    f'(" {name} ") already exists. Please update or delete the existing mapping '
+                    f"with UUID {other.uuid}"
+                )
+            raise resource_conflict(
+                f'The event source arn (" {mapping.source_arn} ") and function (" {name} ") '
+                "provided mapping already exists. Please update or delete the existing mapping "
+                f"with UUID {other.uuid}"
+            )
+
+
+def _given(params: Mapping[str, Any]) -> dict[str, Any]:
+    """The options among an operation's parameters."""
+    return {
+        member: value
+        for member, value in params.items()
+        if member not in _NOT_OPTIONS and value is not None
+    }
+
+
+def _check(
+    source: SourceType, arn: str, given: Mapping[str, Any], options: Mapping[str, Any]
+) -> None:
+    rules.check_given(source, arn, given)
+    rules.check_options(source, arn, options)
+
+
+def _identity(mapping: EventSourceMapping) -> tuple[object, ...]:
+    options = mapping.options
+    return (
+        mapping.function_name,
+        mapping.qualifier,
+        mapping.source_arn,
+        options.get("Topics"),
+        options.get("Queues"),
+        options.get("SelfManagedEventSource"),
+    )
