@@ -16,6 +16,7 @@ from lambent.control.interface import Publisher
 from lambent.control.testing import ControlPlane, FakeRetirer, make_zip, running_control
 from lambent.domain.errors import LambdaError
 from lambent.domain.request import RequestContext
+from lambent.policy.principal import root_of
 
 ENDPOINT = "http://127.0.0.1:4566"
 ARN = "arn:aws:lambda:us-east-1:000000000000:function:"
@@ -35,7 +36,10 @@ class Scene:
 
     async def call(self, operation: str, **params: Any) -> dict[str, Any]:
         context = RequestContext(
-            account=self.control.account, request_id="request", endpoint=ENDPOINT
+            account=self.control.account,
+            request_id="request",
+            endpoint=ENDPOINT,
+            principal=root_of(self.control.account.account_id),
         )
         result = await self._operations[operation](params, context)
         output = _MODEL.operation_model(operation).output_shape

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lambent.domain.arns import Account
+from lambent.policy.principal import Principal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,6 +18,8 @@ class RequestContext:
     request_id: str
     endpoint: str
     """Scheme, host and port as the caller named them, e.g. `http://127.0.0.1:4566`."""
+    principal: Principal
+    """Who calls: with open authentication the account's root, unless the credentials tell more."""
 
 
 Handler = Callable[[dict[str, Any], RequestContext], Awaitable[dict[str, Any]]]

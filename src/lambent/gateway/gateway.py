@@ -20,6 +20,7 @@ from lambent.gateway.local import LocalRoutes
 from lambent.gateway.routing import identify_service
 from lambent.http.exchange import Exchange
 from lambent.http.message import Refusal, Request
+from lambent.policy.principal import root_of
 from lambent.tasks import Tasks
 from lambent.wire import (
     Operation,
@@ -121,7 +122,10 @@ class Gateway:
             else:
                 parameters = parse_request(service, operation, wire_request)
             context = RequestContext(
-                account=self._account, request_id=request_id, endpoint=self._endpoint(request)
+                account=self._account,
+                request_id=request_id,
+                endpoint=self._endpoint(request),
+                principal=root_of(self._account.account_id),
             )
             result = await handler(parameters, context)
             response = serialize_response(service, operation, result, request_id)

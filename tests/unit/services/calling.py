@@ -13,8 +13,14 @@ import pytest
 from lambent.domain.arns import Account
 from lambent.domain.errors import LambdaError
 from lambent.domain.request import Handler, RequestContext
+from lambent.policy.principal import root_of
 
-CONTEXT = RequestContext(account=Account(), request_id="r", endpoint="http://127.0.0.1:4566")
+CONTEXT = RequestContext(
+    account=Account(),
+    request_id="r",
+    endpoint="http://127.0.0.1:4566",
+    principal=root_of("000000000000"),
+)
 _KINDS: dict[str, type | tuple[type, ...]] = {
     "string": str,
     "integer": int,
