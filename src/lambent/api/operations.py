@@ -13,6 +13,7 @@ from lambent.api.functions import FunctionOperations
 from lambent.api.layers import LayerOperations
 from lambent.api.runtime_management import RuntimeManagementOperations
 from lambent.api.tags import TagOperations
+from lambent.api.urls import UrlOperations
 from lambent.api.versions import VersionOperations
 from lambent.control.plane import Plane
 from lambent.domain.request import Handler
@@ -36,6 +37,7 @@ def lambda_operations(plane: Plane) -> Mapping[str, Handler]:
         LayerOperations(plane.layers, plane.downloads),
         EventInvokeOperations(plane.event_invoke),
         EventSourceOperations(plane.event_sources),
+        UrlOperations(plane.urls),
         TagOperations(plane.tags),
         AccountOperations(plane.registry, concurrency=plane.concurrency),
     )

@@ -7,6 +7,7 @@ from typing import Any
 from lambent.domain.alias import Alias
 from lambent.domain.event_invoke import EventInvokeConfig
 from lambent.domain.event_source import EventSourceMapping
+from lambent.domain.function_url import FunctionUrlConfig
 from lambent.domain.runtime_management import RuntimeManagement
 from lambent.store.resources import Kind
 
@@ -22,9 +23,13 @@ EVENT_SOURCE_MAPPINGS: Kind[EventSourceMapping] = Kind("event-source-mapping", E
 RUNTIME_MANAGEMENT: Kind[RuntimeManagement] = Kind("runtime-management", RuntimeManagement)
 """Owner: the function; key: $LATEST or a version's number."""
 
+FUNCTION_URLS: Kind[FunctionUrlConfig] = Kind("function-url", FunctionUrlConfig)
+"""Owner: the function; key: $LATEST or an alias."""
+
 KINDS: tuple[Kind[Any], ...] = (
     RUNTIME_MANAGEMENT,
     ALIASES,
     EVENT_INVOKE_CONFIGS,
+    FUNCTION_URLS,
     EVENT_SOURCE_MAPPINGS,
 )

@@ -13,6 +13,7 @@ from lambent.control.layers import Layers
 from lambent.control.registry import Registry
 from lambent.control.runtime_management import RuntimeManagements
 from lambent.control.tags import Tags
+from lambent.control.urls import FunctionUrls
 from lambent.control.versions import Versions
 
 
@@ -31,6 +32,7 @@ class Plane:
         self.event_sources = EventSources(registry, self.functions, clock=clock)
         self.runtime_management = RuntimeManagements(registry)
         self.deliveries = Deliveries(self.functions, self.event_invoke)
+        self.urls = FunctionUrls(registry, clock=clock)
         self.tags = Tags(registry)
         self.downloads: Downloads
         """Set once its secret was read: see `load_downloads`."""

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from lambent.control.kinds import EVENT_INVOKE_CONFIGS, RUNTIME_MANAGEMENT
+from lambent.control.kinds import EVENT_INVOKE_CONFIGS, FUNCTION_URLS, RUNTIME_MANAGEMENT
 from lambent.control.registry import Registry
 from lambent.control.resources import Remove
 from lambent.store.resources import Kind
 
-QUALIFIED: tuple[Kind[Any], ...] = (EVENT_INVOKE_CONFIGS, RUNTIME_MANAGEMENT)
+QUALIFIED: tuple[Kind[Any], ...] = (
+    EVENT_INVOKE_CONFIGS,
+    FUNCTION_URLS,
+    RUNTIME_MANAGEMENT,
+)
 """The kinds whose owner is a function and whose key is a qualifier of it."""
 
 
