@@ -11,6 +11,7 @@ from lambent.api.event_invoke import EventInvokeOperations
 from lambent.api.event_sources import EventSourceOperations
 from lambent.api.functions import FunctionOperations
 from lambent.api.layers import LayerOperations
+from lambent.api.permissions import PermissionOperations
 from lambent.api.runtime_management import RuntimeManagementOperations
 from lambent.api.tags import TagOperations
 from lambent.api.urls import UrlOperations
@@ -38,6 +39,7 @@ def lambda_operations(plane: Plane) -> Mapping[str, Handler]:
         EventInvokeOperations(plane.event_invoke),
         EventSourceOperations(plane.event_sources),
         UrlOperations(plane.urls),
+        PermissionOperations(plane.permissions, plane.layer_policies),
         TagOperations(plane.tags),
         AccountOperations(plane.registry, concurrency=plane.concurrency),
     )

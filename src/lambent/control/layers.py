@@ -5,11 +5,14 @@ A deleted version can no longer be attached; functions that have it keep it, wit
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Sequence
 
 from lambent.clock import Clock, format_iso_ms
+from lambent.control.kinds import LAYER_POLICIES
 from lambent.control.paging import Page, take_page
 from lambent.control.registry import Layer, Registry
+from lambent.control.resources import ACCOUNT, Remove, write_changes
 from lambent.domain.arns import parse_layer_name
 from lambent.domain.errors import LambdaError, invalid_parameter, resource_not_found
 from lambent.domain.function import LayerRef, LayerVersion
@@ -132,11 +135,18 @@ class Layers:
         found = layer.versions.get(version) if layer else None
         if layer is None or found is None:
             return
-        await self._registry.commit(
-            self._registry.begin(),
-            lambda c: rows.delete_layer_version(c, self._registry.account, name, version),
-            lambda _: layer.versions.pop(version, None),
-        )
+        policy = [Remove(LAYER_POLICIES, ACCOUNT, f"{name}:{version}")]
+
+        def write(connection: sqlite3.Connection) -> None:
+            rows.delete_layer_version(connection, self._registry.account, name, version)
+            write_changes(connection, self._registry.account, policy)
+
+        def apply(_: None) -> None:
+            layer.versions.pop(version, None)
+            self._registry.resources.apply(policy)
+
+        async with self._registry.settling:
+            await self._registry.commit(self._registry.begin(), write, apply)
         await self._registry.sweep([found.package.digest])
 
     def resolve(self, arns: Sequence[str]) -> tuple[LayerRef, ...]:

@@ -9,7 +9,9 @@ from lambent.control.downloads import Downloads
 from lambent.control.event_invoke import EventInvokeConfigs
 from lambent.control.event_sources import EventSources
 from lambent.control.functions import Functions
+from lambent.control.layer_policies import LayerPolicies
 from lambent.control.layers import Layers
+from lambent.control.permissions import Permissions
 from lambent.control.registry import Registry
 from lambent.control.runtime_management import RuntimeManagements
 from lambent.control.tags import Tags
@@ -33,6 +35,8 @@ class Plane:
         self.runtime_management = RuntimeManagements(registry)
         self.deliveries = Deliveries(self.functions, self.event_invoke)
         self.urls = FunctionUrls(registry, clock=clock)
+        self.permissions = Permissions(registry, self.functions)
+        self.layer_policies = LayerPolicies(registry, self.layers)
         self.tags = Tags(registry)
         self.downloads: Downloads
         """Set once its secret was read: see `load_downloads`."""

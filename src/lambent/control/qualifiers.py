@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from lambent.control.kinds import EVENT_INVOKE_CONFIGS, FUNCTION_URLS, RUNTIME_MANAGEMENT
+from lambent.control.kinds import (
+    EVENT_INVOKE_CONFIGS,
+    FUNCTION_POLICIES,
+    FUNCTION_URLS,
+    RUNTIME_MANAGEMENT,
+)
 from lambent.control.registry import Registry
 from lambent.control.resources import Remove
 from lambent.store.resources import Kind
@@ -12,6 +17,7 @@ from lambent.store.resources import Kind
 QUALIFIED: tuple[Kind[Any], ...] = (
     EVENT_INVOKE_CONFIGS,
     FUNCTION_URLS,
+    FUNCTION_POLICIES,
     RUNTIME_MANAGEMENT,
 )
 """The kinds whose owner is a function and whose key is a qualifier of it."""

@@ -20,6 +20,7 @@ from lambent.control.kinds import KINDS
 from lambent.control.packages import Packages
 from lambent.control.resources import (
     Change,
+    Put,
     Resources,
     delete_resources_of,
     write_changes,
@@ -139,9 +140,12 @@ class Registry:
         """Raises ResourceNotFoundException with the ARN as it was asked for."""
         function = self.functions.get(name)
         if function is None:
-            arn = self.account.function_arn(name, qualifier)
-            raise resource_not_found(f"Function not found: {arn}")
+            raise self._not_found(name, qualifier)
         return function
+
+    def _not_found(self, name: str, qualifier: str | None = None) -> LambdaError:
+        arn = self.account.function_arn(name, qualifier)
+        return resource_not_found(f"Function not found: {arn}")
 
     def code_bytes(self) -> int:
         """Account-wide code storage in use: packages of all versions of functions and layers."""
@@ -227,10 +231,41 @@ class Registry:
         other change comes in between.
         """
 
+        owners = {change.owner for change in changes if isinstance(change, Put) and change.owner}
+
         def write(connection: sqlite3.Connection) -> None:
+            for name in owners:  # a deletion of the function may be on its way to the rows
+                if not rows.has_function(connection, self.account, name):
+                    raise self._not_found(name)
             write_changes(connection, self.account, changes)
 
         await self.commit(generation, write, lambda _: self.resources.apply(changes))
+
+    async def change_revised(
+        self, generation: int, name: str, version: str, revision_id: str, changes: Sequence[Change]
+    ) -> None:
+        """Like `change`, and one version ($LATEST or a number) takes a new RevisionId.
+
+        Nothing else of the version changes, so its environments run on.
+        """
+
+        def write(connection: sqlite3.Connection) -> None:
+            if not rows.store_revision(connection, self.account, name, version, revision_id):
+                raise self._not_found(name)
+            write_changes(connection, self.account, changes)
+
+        def apply(_: None) -> None:
+            function = self.functions[name]
+            if version == LATEST:
+                latest = replace(function.latest, revision_id=revision_id)
+                self.functions[name] = replace(function, latest=latest)
+            else:
+                revised = replace(function.versions[version], revision_id=revision_id)
+                versions = {**function.versions, version: revised}
+                self.functions[name] = replace(function, versions=versions)
+            self.resources.apply(changes)
+
+        await self.commit(generation, write, apply)
 
     async def store_latest(
         self,

@@ -41,6 +41,7 @@ ZIP_PATH_DEPTH_MAX = 100  # [own]
 ENVIRONMENT_BYTES_MAX = 4 * 1024  # [DG]
 LAYERS_MAX = 5  # [LS]
 TAGS_MAX = 50  # [LS]
+RESOURCE_POLICY_BYTES_MAX = 20_480  # [B] 20 KB
 ALIASES_MAX = 1_000  # [own] of one function; AWS has a limit [B] but publishes no number
 FUNCTION_NAME_MAX = 64  # [B] bare name
 MEMORY_MIB_MIN, MEMORY_MIB_MAX = 128, 10_240  # [DG]

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
 
-from lambent.domain.arns import Account
+from lambent.domain.arns import LATEST, Account
 from lambent.domain.function import (
     CodePackage,
     FileSystem,
@@ -43,6 +43,34 @@ def store_function(
         (*_key(account, latest.name), encode_version(latest)),
     )
     _refer(connection, latest.arn, digests)
+
+
+def has_function(connection: sqlite3.Connection, account: Account, name: str) -> bool:
+    found = connection.execute(
+        "SELECT 1 FROM functions WHERE account_id = ? AND region = ? AND name = ?",
+        _key(account, name),
+    )
+    return found.fetchone() is not None
+
+
+def store_revision(
+    connection: sqlite3.Connection, account: Account, name: str, version: str, revision_id: str
+) -> bool:
+    """Give $LATEST or a published version another RevisionId; False where it is not there."""
+    if version == LATEST:
+        done = connection.execute(
+            """UPDATE functions SET configuration = json_set(configuration, '$.revision_id', ?)
+               WHERE account_id = ? AND region = ? AND name = ?""",
+            (revision_id, *_key(account, name)),
+        )
+    else:
+        done = connection.execute(
+            """UPDATE function_versions
+               SET configuration = json_set(configuration, '$.revision_id', ?)
+               WHERE account_id = ? AND region = ? AND name = ? AND version = ?""",
+            (revision_id, *_key(account, name), int(version)),
+        )
+    return done.rowcount == 1
 
 
 def store_tags(
