@@ -7,11 +7,13 @@ from typing import Protocol
 
 from lambent.api.account import AccountOperations
 from lambent.api.aliases import AliasOperations
+from lambent.api.durable import DurableOperations
 from lambent.api.event_invoke import EventInvokeOperations
 from lambent.api.event_sources import EventSourceOperations
 from lambent.api.functions import FunctionOperations
 from lambent.api.layers import LayerOperations
 from lambent.api.permissions import PermissionOperations
+from lambent.api.recursion import RecursionOperations
 from lambent.api.runtime_management import RuntimeManagementOperations
 from lambent.api.tags import TagOperations
 from lambent.api.urls import UrlOperations
@@ -40,6 +42,8 @@ def lambda_operations(plane: Plane) -> Mapping[str, Handler]:
         EventSourceOperations(plane.event_sources),
         UrlOperations(plane.urls),
         PermissionOperations(plane.permissions, plane.layer_policies),
+        RecursionOperations(plane.recursion),
+        DurableOperations(plane.functions),
         TagOperations(plane.tags),
         AccountOperations(plane.registry, concurrency=plane.concurrency),
     )

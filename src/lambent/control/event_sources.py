@@ -7,7 +7,7 @@ Deleting as AWS's does, and the next look finds it done.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -136,6 +136,18 @@ class EventSources:
                 self._registry.begin(), [Remove(EVENT_SOURCE_MAPPINGS, ACCOUNT, key)]
             )
         return mapping, MappingState.DELETING
+
+    # Taggable
+
+    def tags_of(self, key: str) -> Mapping[str, str]:
+        return self.get(key).tags
+
+    async def change_tags(
+        self, key: str, change: Callable[[Mapping[str, str]], dict[str, str]]
+    ) -> None:
+        async with self._registry.settling:
+            mapping = self.get(key)
+            await self._put(replace(mapping, tags=change(mapping.tags)))
 
     async def _put(self, mapping: EventSourceMapping) -> None:
         await self._registry.change(

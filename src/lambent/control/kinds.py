@@ -8,6 +8,7 @@ from lambent.domain.alias import Alias
 from lambent.domain.event_invoke import EventInvokeConfig
 from lambent.domain.event_source import EventSourceMapping
 from lambent.domain.function_url import FunctionUrlConfig
+from lambent.domain.recursion import RecursionConfig
 from lambent.domain.resource_policy import LayerPolicy, ResourcePolicy
 from lambent.domain.runtime_management import RuntimeManagement
 from lambent.store.resources import Kind
@@ -23,6 +24,8 @@ EVENT_SOURCE_MAPPINGS: Kind[EventSourceMapping] = Kind("event-source-mapping", E
 
 RUNTIME_MANAGEMENT: Kind[RuntimeManagement] = Kind("runtime-management", RuntimeManagement)
 """Owner: the function; key: $LATEST or a version's number."""
+RECURSION_CONFIGS: Kind[RecursionConfig] = Kind("recursion-config", RecursionConfig)
+"""Owner: the function; one key."""
 
 FUNCTION_POLICIES: Kind[ResourcePolicy] = Kind("function-policy", ResourcePolicy)
 """Owner: the function; key: $LATEST (its own), a version or an alias."""
@@ -41,4 +44,5 @@ KINDS: tuple[Kind[Any], ...] = (
     EVENT_SOURCE_MAPPINGS,
     FUNCTION_POLICIES,
     LAYER_POLICIES,
+    RECURSION_CONFIGS,
 )

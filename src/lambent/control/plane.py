@@ -12,6 +12,7 @@ from lambent.control.functions import Functions
 from lambent.control.layer_policies import LayerPolicies
 from lambent.control.layers import Layers
 from lambent.control.permissions import Permissions
+from lambent.control.recursion import Recursion
 from lambent.control.registry import Registry
 from lambent.control.runtime_management import RuntimeManagements
 from lambent.control.tags import Tags
@@ -37,6 +38,8 @@ class Plane:
         self.urls = FunctionUrls(registry, clock=clock)
         self.permissions = Permissions(registry, self.functions)
         self.layer_policies = LayerPolicies(registry, self.layers)
+        self.recursion = Recursion(registry)
         self.tags = Tags(registry)
+        self.tags.register("event-source-mapping", self.event_sources)
         self.downloads: Downloads
         """Set once its secret was read: see `load_downloads`."""
