@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+STREAM_BYTES_PER_S_RANGE = (32 * 1024, 64 * 1024 * 1024)
+"""[RIE] What AWS's emulator lets one choose."""
+
 
 def default_data_dir(environ: Mapping[str, str]) -> Path:
     """Where state is kept unless told otherwise: XDG's data home, else ~/.local/share."""
@@ -41,6 +44,8 @@ class Settings:
     """Factor on the delays between tries of asynchronous events, for people who test."""
     pythons: str = ""
     """More interpreters, as `python3.12=/path/to/python,…`; found before any other."""
+    stream_bytes_per_s: int = 2 * 1024 * 1024
+    """What a streamed response may send a second after its first 6 MiB; 32 KiB to 64 MiB."""
     allow_reset: bool = False
     """Whether POST /_lambent/reset empties the server."""
 
@@ -59,7 +64,11 @@ def load_settings(environ: Mapping[str, str], overrides: Mapping[str, object]) -
         if raw is not None and raw != "":
             values[name] = _convert(name, str(kind), raw)
     values.update({key: value for key, value in overrides.items() if value is not None})
-    return Settings(**values)  # type: ignore[arg-type]  # each was converted by its annotation
+    settings = Settings(**values)  # type: ignore[arg-type]  # each was converted by its annotation
+    rate, least, most = settings.stream_bytes_per_s, *STREAM_BYTES_PER_S_RANGE
+    if not least <= rate <= most:
+        raise ValueError(f"LAMBENT_STREAM_BYTES_PER_S={rate} is not between {least} and {most}")
+    return settings
 
 
 def _convert(name: str, kind: str, raw: str) -> object:

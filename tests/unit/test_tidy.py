@@ -106,9 +106,10 @@ def decision_records() -> list[Path]:
     return sorted((ROOT / "docs" / "decisions").glob("*.md"))
 
 
-def test_decision_records_are_numbered_without_gaps_and_short() -> None:
+def test_decision_records_have_each_a_number_of_their_own_and_are_short() -> None:
+    """Gaps may be: a number is taken when a piece of work begins, and several are under way."""
     records = decision_records()
-    assert [int(path.name[:4]) for path in records] == list(range(1, len(records) + 1))
+    assert len({int(path.name[:4]) for path in records}) == len(records)
     for path in records:
         lines = path.read_text(encoding="utf-8").splitlines()
         assert lines[0].startswith(f"# {path.name[:4]}: "), shown(path)

@@ -26,6 +26,7 @@ from lambent.environment.program import Surroundings
 from lambent.gateway.event_route import EventRoute
 from lambent.gateway.gateway import Gateway
 from lambent.gateway.invoke_route import InvokeRoute
+from lambent.gateway.invoke_streaming_route import InvokeStreamingRoute
 from lambent.gateway.local import LocalRoutes
 from lambent.http.protocol import HttpLimits
 from lambent.http.server import HttpServer
@@ -90,6 +91,7 @@ class Server:
                 around=Surroundings(
                     region=settings.region, endpoint_url=f"http://127.0.0.1:{INSIDE_PORT}"
                 ),
+                stream_bytes_per_s=settings.stream_bytes_per_s,
             ),
             environments_max=environments_max(settings),
             idle_timeout_s=settings.idle_timeout_s,
@@ -139,6 +141,7 @@ class Server:
                 "logs": Logs(self.logs, clock=self.clock).operations,
             },
             invoke=InvokeRoute(self.invoker, self.account, EventRoute(self.queue)),
+            invoke_streaming=InvokeStreamingRoute(self.invoker, self.account),
             local=LocalRoutes(
                 health=self.health,
                 bill=self.bill,

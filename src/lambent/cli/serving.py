@@ -70,6 +70,12 @@ def add_parsers(commands: Any) -> None:
         help="factor on the delays between tries of asynchronous events, for tests (1.0)",
     )
     start.add_argument(
+        "--stream-bytes-per-s",
+        type=_count,
+        metavar="N",
+        help="rate of a streamed response after its first 6 MiB (2097152)",
+    )
+    start.add_argument(
         "--allow-reset",
         action="store_true",
         default=None,

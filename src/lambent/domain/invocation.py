@@ -46,6 +46,8 @@ class Invocation:
     """X-Amz-Tenant-Id; empty where there is none."""
     sink: ResponseSink | None = None
     """Where a stream goes; without one the response is collected, and bounded as any other."""
+    executed_version: str = ""
+    """Which version streams; there when the sink is started."""
 
 
 class Outcome(NamedTuple):

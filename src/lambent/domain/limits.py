@@ -15,8 +15,6 @@ RESPONSE_BYTES_MAX = 6_291_556  # [RIE] 6 MiB + 100
 STREAM_BYTES_MAX = 200 * MIB  # [DG] a streamed response
 STREAM_BURST_BYTES = 6 * MIB  # [DG] what a stream sends before its rate counts; [RIE] a bucket
 STREAM_BYTES_PER_S = 2 * MIB  # [DG] 2 MBps; [RIE]
-STREAM_BYTES_PER_S_MIN = 32 * 1024  # [RIE] the least that may be chosen
-STREAM_BYTES_PER_S_MAX = 64 * MIB  # [RIE] the most
 CLIENT_CONTEXT_BYTES_MAX = 3_583  # [B] base64 length
 LOG_TAIL_BYTES = 4 * 1024  # [B] LogResult: last 4 KB
 

@@ -177,6 +177,7 @@ class Environment(asyncio.Protocol):
     def _open_stream(self) -> None:
         lease = self._lease
         assert lease is not None
+        lease.invocation.executed_version = self.version.version
         self._stream = Stream(
             lease.invocation.sink,
             self._channel,

@@ -16,6 +16,7 @@ from lambent.domain.errors import LambdaError, PlatformFault, not_supported
 from lambent.domain.ids import new_request_id
 from lambent.domain.request import Handler, RequestContext
 from lambent.gateway.invoke_route import InvokeRoute
+from lambent.gateway.invoke_streaming_route import InvokeStreamingRoute
 from lambent.gateway.local import LocalRoutes
 from lambent.gateway.routing import identify_service
 from lambent.http.exchange import Exchange
@@ -45,6 +46,7 @@ REFUSALS = {
 }
 SMALL_BODY_BYTES_MAX = limits.SYNC_REQUEST_BYTES_MAX + 64 * 1024
 PARSE_INLINE_BYTES_MAX = 256 * 1024
+STREAMING_SUFFIX = InvokeStreamingRoute.suffix
 CODE_PATHS = ("/functions", "/code", "/versions")
 
 
@@ -57,6 +59,7 @@ class Gateway:
         account: Account,
         operations: Mapping[str, Mapping[str, Handler]],
         invoke: InvokeRoute,
+        invoke_streaming: InvokeRoute,
         local: LocalRoutes,
         tasks: Tasks,
         default_endpoint: Callable[[], str],
@@ -64,6 +67,7 @@ class Gateway:
         self._account = account
         self._operations = operations
         self._invoke = invoke
+        self._invoke_streaming = invoke_streaming
         self._local = local
         self._tasks = tasks
         self._default_endpoint = default_endpoint
@@ -81,6 +85,8 @@ class Gateway:
         try:
             if request.method == "POST" and request.path.endswith("/invocations"):
                 self._invoke.handle(exchange)
+            elif request.method == "POST" and request.path.endswith(STREAMING_SUFFIX):
+                self._invoke_streaming.handle(exchange)
             elif request.path.startswith("/_"):
                 self._tasks.spawn(self._answer_local(exchange), name="local")
             else:
@@ -173,7 +179,7 @@ class Gateway:
             limit, name = limits.CREATE_FUNCTION_BODY_BYTES_MAX, "UpdateFunctionCode"
         elif request.path.endswith("/versions"):
             limit, name = limits.CREATE_FUNCTION_BODY_BYTES_MAX, "PublishLayerVersion"
-        elif request.path.endswith("/invocations"):
+        elif request.path.endswith(("/invocations", STREAMING_SUFFIX)):
             limit, name = limits.SYNC_REQUEST_BYTES_MAX, "InvokeFunction"
         else:
             limit, name = SMALL_BODY_BYTES_MAX, "requested"

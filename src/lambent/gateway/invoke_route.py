@@ -31,13 +31,10 @@ from lambent.wire import (
     serialize_error,
 )
 
-_PREFIX = "/2015-03-31/functions/"
-_SUFFIX = "/invocations"
 _OK_HEAD = (
     b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n"
     b"x-amzn-requestid: %b\r\nx-amz-executed-version: %b\r\n"
 )
-_INVOCATION_TYPES = ("RequestResponse", "DryRun", "Event")
 _LOG_TYPES = ("None", "Tail")
 _TENANT_ID = re.compile(r"[a-zA-Z0-9._:/=+\-@ ]{1,256}\Z")  # as the model has it
 _RARE_HEADERS = frozenset(
@@ -53,7 +50,14 @@ _RARE_HEADERS = frozenset(
 class InvokeRoute:
     """POST /2015-03-31/functions/{FunctionName}/invocations."""
 
-    def __init__(self, invoker: Invoker, account: Account, events: EventRoute) -> None:
+    operation = "Invoke"
+    prefix = "/2015-03-31/functions/"
+    suffix = "/invocations"
+    invocation_types: tuple[str, ...] = ("RequestResponse", "DryRun", "Event")
+
+    def __init__(
+        self, invoker: Invoker, account: Account, events: EventRoute | None = None
+    ) -> None:
         self._invoker = invoker
         self._events = events
 
@@ -73,17 +77,17 @@ class InvokeRoute:
         try:
             self._invoke(exchange, request, request_id)
         except LambdaError as error:
-            _respond_error(exchange, error, request_id)
+            self._respond_error(exchange, error, request_id)
         except WireError as error:
-            _respond_error(exchange, LambdaError(error.code, error.message), request_id)
+            self._respond_error(exchange, LambdaError(error.code, error.message), request_id)
 
     def _invoke(self, exchange: Exchange, request: Request, request_id: str) -> None:
         path, headers = request.path, request.raw_headers
-        if not path.startswith(_PREFIX):
+        if not path.startswith(self.prefix):
             _check_by_model(request)
         try:
             resolve = self._resolve if len(path) + len(request.query) < 512 else self._resolve_rare
-            ref = resolve(path[len(_PREFIX) : -len(_SUFFIX)], request.query)
+            ref = resolve(path[len(self.prefix) : -len(self.suffix)], request.query)
         except LambdaError:
             _check_by_model(request)
             raise
@@ -107,11 +111,16 @@ class InvokeRoute:
             headers.get(b"x-amz-tenant-id", b""),
         )
 
+        self._submit(exchange, ref, invocation)
+
+    def _submit(self, exchange: Exchange, ref: FunctionRef, invocation: Invocation) -> None:
+        """Have it run, and its outcome answered. Raises LambdaError where it is refused."""
+
         def done(result: Outcome | LambdaError) -> None:
             if isinstance(result, LambdaError):
-                _respond_error(exchange, result, request_id)
+                self._respond_error(exchange, result, invocation.request_id)
             else:
-                _respond(exchange, result, request_id)
+                _respond(exchange, result, invocation.request_id)
 
         self._invoker.invoke(ref.name, ref.qualifier, invocation, done)
 
@@ -123,7 +132,7 @@ class InvokeRoute:
         tenant_id = headers.get("x-amz-tenant-id")
         if (
             log_type not in _LOG_TYPES
-            or invocation_type not in _INVOCATION_TYPES
+            or invocation_type not in self.invocation_types
             or (tenant_id is not None and not _TENANT_ID.match(tenant_id))
         ):
             _check_by_model(request)
@@ -138,6 +147,7 @@ class InvokeRoute:
         return False
 
     def _accept_event(self, exchange: Exchange, ref: FunctionRef, request_id: str) -> None:
+        assert self._events is not None, self.operation
         headers = exchange.request.raw_headers
         context = headers.get(b"x-amz-client-context")
         self._events.accept(
@@ -147,8 +157,20 @@ class InvokeRoute:
             trace_id=headers.get(b"x-amzn-trace-id", b""),
             client_context=decode_client_context(context) if context else b"",
             tenant_id=headers.get(b"x-amz-tenant-id", b""),
-            respond_error=lambda error: _respond_error(exchange, error, request_id),
+            respond_error=lambda error: self._respond_error(exchange, error, request_id),
         )
+
+    def _respond_error(self, exchange: Exchange, error: LambdaError, request_id: str) -> None:
+        service = load_service("lambda")
+        response = serialize_error(
+            service,
+            service.operations[self.operation],
+            error.code,
+            error.message,
+            error.members,
+            request_id,
+        )
+        exchange.respond(response.status, response.headers, response.body)
 
 
 def _respond(exchange: Exchange, outcome: Outcome, request_id: str) -> None:
@@ -158,19 +180,6 @@ def _respond(exchange: Exchange, outcome: Outcome, request_id: str) -> None:
     if outcome.log_tail is not None:
         head += b"x-amz-log-result: %b\r\n" % base64.b64encode(outcome.log_tail)
     exchange.respond_raw(head, outcome.payload)
-
-
-def _respond_error(exchange: Exchange, error: LambdaError, request_id: str) -> None:
-    service = load_service("lambda")
-    response = serialize_error(
-        service,
-        service.operations["Invoke"],
-        error.code,
-        error.message,
-        error.members,
-        request_id,
-    )
-    exchange.respond(response.status, response.headers, response.body)
 
 
 def _check_by_model(request: Request) -> None:

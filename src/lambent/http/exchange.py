@@ -31,6 +31,16 @@ class Connection(Protocol):
 
     closing: bool
 
+    @property
+    def knows_chunks(self) -> bool:
+        """Whether the client reads chunked bodies: one that speaks HTTP/1.0 does not."""
+        ...
+
+    @property
+    def keeps_up(self) -> bool:
+        """False while more waits to be sent than should."""
+        ...
+
     def send(self, data: bytes) -> None: ...
 
     async def drained(self) -> None: ...
@@ -45,7 +55,15 @@ class Connection(Protocol):
 class Exchange:
     """One request and the way to answer it, once."""
 
-    __slots__ = ("_chunked", "_connection", "_keep_alive", "answered", "on_disconnect", "request")
+    __slots__ = (
+        "_chunked",
+        "_connection",
+        "_keep_alive",
+        "answered",
+        "on_disconnect",
+        "on_drained",
+        "request",
+    )
 
     def __init__(self, connection: Connection, request: Request, keep_alive: bool) -> None:
         self.request = request
@@ -55,6 +73,8 @@ class Exchange:
         self.answered = False
         self.on_disconnect: Callable[[], None] | None = None
         """Called once if the client leaves before the answer is complete."""
+        self.on_drained: Callable[[], None] | None = None
+        """Called whenever a client that had not kept up does again."""
 
     @property
     def disconnected(self) -> bool:
@@ -87,14 +107,17 @@ class Exchange:
         self._connection.finished(keep_alive=self._keep_alive)
 
     def begin(self, status: int, headers: Sequence[Header]) -> None:
-        """Start an answer whose body follows by `write` and ends with `end`.
+        """Start an answer whose body follows by `write` or `send` and ends with `end`.
 
-        Chunked, unless `headers` hold the content-length.
+        Chunked, unless `headers` hold the content-length; a client that does not know chunks gets
+        a body that ends with the connection.
         """
         self.answered = True
         parts = [STATUS_LINES[status]]
         parts.extend([f"{name}: {value}\r\n".encode("latin-1") for name, value in headers])
         self._chunked = not any(name.lower() == "content-length" for name, _ in headers)
+        if self._chunked and not self._connection.knows_chunks:
+            self._chunked = self._keep_alive = False
         if self._chunked:
             parts.append(b"transfer-encoding: chunked\r\n")
         self._finish_head(parts)
@@ -102,10 +125,14 @@ class Exchange:
 
     async def write(self, chunk: bytes) -> None:
         """Send a part of the body; waits while the client is slower than we are."""
-        if not chunk:
-            return
-        self._connection.send(b"%x\r\n%b\r\n" % (len(chunk), chunk) if self._chunked else chunk)
+        self.send(chunk)
         await self._connection.drained()
+
+    def send(self, chunk: bytes) -> bool:
+        """Send a part of the body. False: the client does not keep up; wait for `on_drained`."""
+        if chunk:
+            self._connection.send(b"%x\r\n%b\r\n" % (len(chunk), chunk) if self._chunked else chunk)
+        return self._connection.keeps_up
 
     def end(self) -> None:
         if self._chunked:

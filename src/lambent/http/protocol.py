@@ -201,6 +201,9 @@ class HttpConnection(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         self._wake_drain()
+        serving = self._serving
+        if serving is not None and serving.on_drained is not None:
+            serving.on_drained()
 
     # httptools callbacks
 
@@ -274,6 +277,14 @@ class HttpConnection(asyncio.Protocol):
             self._transport.pause_reading()
 
     # the Exchange's side
+
+    @property
+    def knows_chunks(self) -> bool:
+        return self.closing or self._parser.get_http_version() != "1.0"
+
+    @property
+    def keeps_up(self) -> bool:
+        return self._drain_waiter is None
 
     def send(self, data: bytes) -> None:
         transport = self._transport
