@@ -85,7 +85,9 @@ class Placement:
 
     def __init__(self, platform: Platform, *, environments_max: int, idle_timeout_s: float) -> None:
         self._platform = platform
-        self._pools: dict[str, VersionPool] = {}
+        self._pools: dict[tuple[str, str], VersionPool] = {}
+        # By name and version, not by RevisionId: a new one comes with a policy or a publication
+        # too, and what runs then is the same. `retire` is told of what changes.
         self._retired: set[VersionPool] = set()
         self._idle_timeout_s = idle_timeout_s
         self.environments_max = environments_max
@@ -94,9 +96,10 @@ class Placement:
 
     def submit(self, version: FunctionVersion, lease: Lease) -> None:
         """Have `lease` served by an environment of `version`. Raises LambdaError when full."""
-        pool = self._pools.get(version.revision_id)
+        key = version.name, version.version
+        pool = self._pools.get(key)
         if pool is None:
-            pool = self._pools[version.revision_id] = VersionPool(version, self, self._platform)
+            pool = self._pools[key] = VersionPool(version, self, self._platform)
         pool.submit(lease)
 
     def retire(self, name: str, version: str | None = None) -> None:
