@@ -62,6 +62,7 @@ class FunctionOperations:
             code,
             tags=params.get("Tags") or {},
             publish=_publishes(params),
+            code_signing_config_arn=params.get("CodeSigningConfigArn"),
         )
         return format_version(version, context.account, qualifier=_number(version))
 
@@ -194,6 +195,9 @@ def format_version(
         shape["LastUpdateStatus"] = version.last_update.value
         shape["LastUpdateStatusReason"] = version.last_update.reason
         shape["LastUpdateStatusReasonCode"] = version.last_update.reason_code
+    if version.signing_profile_version_arn:
+        shape["SigningProfileVersionArn"] = version.signing_profile_version_arn
+        shape["SigningJobArn"] = version.signing_job_arn
     if version.environment is not None:
         shape["Environment"] = {"Variables": dict(version.environment)}
     if version.layers:

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from lambent.api.account import AccountOperations
 from lambent.api.aliases import AliasOperations
+from lambent.api.code_signing import CodeSigningOperations
 from lambent.api.durable import DurableOperations
 from lambent.api.event_invoke import EventInvokeOperations
 from lambent.api.event_sources import EventSourceOperations
@@ -36,6 +37,7 @@ def lambda_operations(plane: Plane) -> Mapping[str, Handler]:
         FunctionOperations(plane.functions, plane.downloads),
         VersionOperations(plane.versions),
         AliasOperations(plane.aliases),
+        CodeSigningOperations(plane.code_signing),
         RuntimeManagementOperations(plane.runtime_management),
         LayerOperations(plane.layers, plane.downloads),
         EventInvokeOperations(plane.event_invoke),

@@ -30,7 +30,6 @@ _DEFAULTS: dict[str, Callable[[Any], bool]] = {
     "FileSystemConfigs": _empty,
     "ImageConfig": _all_empty,
     "SnapStart": lambda value: value.get("ApplyOn", "None") == "None",
-    "CodeSigningConfigArn": _empty,
     "DurableConfig": _empty,
     "CapacityProviderConfig": _empty,
     "TenancyConfig": _empty,

@@ -41,6 +41,7 @@ from lambent.runtime.interpreters import find_interpreters, how_to_get
 from lambent.services.iam import Iam
 from lambent.services.iam import rows as iam_rows
 from lambent.services.logs import Logs
+from lambent.services.signer import Signer
 from lambent.services.sts import Sts
 from lambent.settings import Settings
 from lambent.store.database import Database
@@ -137,6 +138,7 @@ class Server:
                     **AsyncOperations(self.queue).handlers(),
                 },
                 "sts": Sts().operations,
+                "signer": Signer(self.plane.signing).operations,
                 "iam": self.iam.operations,
                 "logs": Logs(self.logs, clock=self.clock).operations,
             },
@@ -212,7 +214,7 @@ class Server:
         return {
             "status": "ready",
             "version": __version__,
-            "services": ["lambda", "iam", "logs", "sts"],
+            "services": ["lambda", "iam", "logs", "signer", "sts"],
             "isolation": describe_report(report),
             "runtimes": {
                 name: {"version": one.version, "path": str(one.executable)}

@@ -11,11 +11,12 @@ from __future__ import annotations
 import random
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import replace
 
 from lambent.clock import Clock, format_iso_ms
 from lambent.control import rules
+from lambent.control.code_signing import CodeSigning, attachment
 from lambent.control.kinds import ALIASES
 from lambent.control.layers import Layers
 from lambent.control.paging import Page, take_page
@@ -35,6 +36,7 @@ from lambent.domain.function import (
     State,
     Status,
 )
+from lambent.domain.signing import CodeSigningConfig
 
 FUNCTIONS_PAGE_MAX = 50  # [B] ListFunctions: at most 50, however many are asked for
 
@@ -49,6 +51,7 @@ class Functions:
         registry: Registry,
         layers: Layers,
         versions: Versions,
+        code_signing: CodeSigning,
         *,
         clock: Clock,
         throw: Callable[[], float] = random.random,
@@ -57,6 +60,7 @@ class Functions:
         self._registry = registry
         self._layers = layers
         self._versions = versions
+        self._code_signing = code_signing
         self._clock = clock
         self._throw = throw
         self._updating: set[str] = set()
@@ -125,10 +129,12 @@ class Functions:
         *,
         tags: Mapping[str, str],
         publish: bool = False,
+        code_signing_config_arn: str | None = None,
     ) -> FunctionVersion:
         """A new function, as AWS's answer shows it. Nothing remains of one that fails.
 
-        With `publish` its first version exists as well, and is what the answer shows.
+        With `publish` its first version exists as well, and is what the answer shows. With a code
+        signing config its code and layers must be signed as that says.
         """
         rules.check_configuration(configuration)
         rules.check_complete(configuration)
@@ -136,12 +142,24 @@ class Functions:
         layers = self._layers.resolve(configuration.layers or ())
         if name in self._registry.functions:
             raise resource_conflict(f"Function already exist: {name}")  # [LS]
-        held = self._registry.files.holding([layer.package.digest for layer in layers])
-        with self._registry.changing(name) as generation, held:
-            async with self._registry.storing(code) as package:
-                with self._registry.reserving(package.size_bytes * (2 if publish else 1)):
-                    draft = self._draft(name, configuration, package, layers)
-                    published = await self._settle(generation, draft, tags=tags, publish=publish)
+        async with AsyncExitStack() as held:
+            config, changes = None, []
+            if code_signing_config_arn:
+                config = held.enter_context(self._code_signing.attaching(code_signing_config_arn))
+                changes = [attachment(name, config)]
+            generation = held.enter_context(self._registry.changing(name))
+            digests = [layer.package.digest for layer in layers]
+            held.enter_context(self._registry.files.holding(digests))
+            package = await held.enter_async_context(self._registry.storing(code))
+            size_bytes = package.size_bytes * (2 if publish else 1)
+            held.enter_context(self._registry.reserving(size_bytes))
+            draft = self._draft(name, configuration, package, layers)
+            if config is not None:
+                await self._code_signing.check_layers(config, layers)
+            draft = await self._signed(draft, config, code)
+            published = await self._settle(
+                generation, draft, tags=tags, publish=publish, changes=changes
+            )
         return published or _pending(draft)
 
     async def update_configuration(
@@ -155,6 +173,9 @@ class Functions:
         if configuration.layers is not None:
             layers = self._layers.resolve(configuration.layers)
         with self._changing(name) as generation:
+            config = self._code_signing.of(name)
+            if config is not None and configuration.layers is not None:
+                await self._code_signing.check_layers(config, layers)
             changed = self._stamp(_configured(current, configuration, layers))
             changes = unpin(self._registry, name) if changed.runtime != current.runtime else []
             await self._settle(generation, changed, changes=changes)
@@ -188,6 +209,7 @@ class Functions:
                             architectures=architectures or current.architectures,
                         )
                     )
+                    changed = await self._signed(changed, self._code_signing.of(name), code)
                     if dry_run:
                         self._check_size(changed)
                         self._registry.packages.garbage.add(package.digest)
@@ -215,6 +237,15 @@ class Functions:
                 yield generation
             finally:
                 self._updating.discard(name)
+
+    async def _signed(
+        self, version: FunctionVersion, config: CodeSigningConfig | None, code: bytes
+    ) -> FunctionVersion:
+        """The version with who signed its new code; raises where nobody did who had to."""
+        profile_arn, job_arn = "", ""
+        if config is not None:
+            profile_arn, job_arn = await self._code_signing.check_code(config, version.name, code)
+        return replace(version, signing_profile_version_arn=profile_arn, signing_job_arn=job_arn)
 
     def _draft(
         self,

@@ -11,6 +11,12 @@ from lambent.domain.function_url import FunctionUrlConfig
 from lambent.domain.recursion import RecursionConfig
 from lambent.domain.resource_policy import LayerPolicy, ResourcePolicy
 from lambent.domain.runtime_management import RuntimeManagement
+from lambent.domain.signing import (
+    CodeSigningConfig,
+    FunctionCodeSigning,
+    SigningJob,
+    SigningProfile,
+)
 from lambent.store.resources import Kind
 
 ALIASES: Kind[Alias] = Kind("alias", Alias)
@@ -36,7 +42,25 @@ LAYER_POLICIES: Kind[LayerPolicy] = Kind("layer-policy", LayerPolicy)
 FUNCTION_URLS: Kind[FunctionUrlConfig] = Kind("function-url", FunctionUrlConfig)
 """Owner: the function; key: $LATEST or an alias."""
 
+CODE_SIGNING_CONFIGS: Kind[CodeSigningConfig] = Kind("code-signing-config", CodeSigningConfig)
+"""Owner: the account; key: the config's id."""
+
+FUNCTION_CODE_SIGNING: Kind[FunctionCodeSigning] = Kind(
+    "function-code-signing", FunctionCodeSigning
+)
+"""Owner: the function; key: its name."""
+
+SIGNING_PROFILES: Kind[SigningProfile] = Kind("signing-profile", SigningProfile)
+"""Owner: the account; key: name/version."""
+
+SIGNING_JOBS: Kind[SigningJob] = Kind("signing-job", SigningJob)
+"""Owner: the account; key: the job's id."""
+
 KINDS: tuple[Kind[Any], ...] = (
+    CODE_SIGNING_CONFIGS,
+    FUNCTION_CODE_SIGNING,
+    SIGNING_PROFILES,
+    SIGNING_JOBS,
     RUNTIME_MANAGEMENT,
     ALIASES,
     EVENT_INVOKE_CONFIGS,

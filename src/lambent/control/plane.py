@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from lambent.clock import Clock
 from lambent.control.aliases import Aliases
+from lambent.control.code_signing import CodeSigning
 from lambent.control.deliveries import Deliveries
 from lambent.control.downloads import Downloads
 from lambent.control.event_invoke import EventInvokeConfigs
@@ -15,6 +16,7 @@ from lambent.control.permissions import Permissions
 from lambent.control.recursion import Recursion
 from lambent.control.registry import Registry
 from lambent.control.runtime_management import RuntimeManagements
+from lambent.control.signing import Signing
 from lambent.control.tags import Tags
 from lambent.control.urls import FunctionUrls
 from lambent.control.versions import Versions
@@ -29,7 +31,11 @@ class Plane:
         self.concurrency = concurrency
         self.layers = Layers(registry, clock=clock)
         self.versions = Versions(registry, clock=clock)
-        self.functions = Functions(registry, self.layers, self.versions, clock=clock)
+        self.signing = Signing(registry, clock=clock)
+        self.code_signing = CodeSigning(registry, self.signing, clock=clock)
+        self.functions = Functions(
+            registry, self.layers, self.versions, self.code_signing, clock=clock
+        )
         self.event_invoke = EventInvokeConfigs(registry, self.functions, clock=clock)
         self.aliases = Aliases(registry)
         self.event_sources = EventSources(registry, self.functions, clock=clock)
@@ -41,5 +47,6 @@ class Plane:
         self.recursion = Recursion(registry)
         self.tags = Tags(registry)
         self.tags.register("event-source-mapping", self.event_sources)
+        self.tags.register("code-signing-config", self.code_signing)
         self.downloads: Downloads
         """Set once its secret was read: see `load_downloads`."""

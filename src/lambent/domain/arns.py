@@ -48,6 +48,13 @@ class Account:
         digest = hashlib.sha256(runtime.encode()).hexdigest()
         return f"arn:{PARTITION}:lambda:{self.region}::runtime:{digest}"
 
+    def code_signing_arn(self, key: str) -> str:
+        return f"arn:{PARTITION}:lambda:{self.region}:{self.account_id}:code-signing-config:{key}"
+
+    def signer_arn(self, kind: str, key: str) -> str:
+        """Of AWS Signer: `signing-profiles` with name/version, `signing-jobs` with the id."""
+        return f"arn:{PARTITION}:signer:{self.region}:{self.account_id}:/{kind}/{key}"
+
     def role_arn(self, name: str, path: str = "/") -> str:
         return f"arn:{PARTITION}:iam::{self.account_id}:role{path}{name}"
 

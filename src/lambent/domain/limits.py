@@ -40,6 +40,7 @@ ENVIRONMENT_BYTES_MAX = 4 * 1024  # [DG]
 LAYERS_MAX = 5  # [LS]
 TAGS_MAX = 50  # [LS]
 RESOURCE_POLICY_BYTES_MAX = 20_480  # [B] 20 KB
+SIGNING_JOBS_MAX = 100_000  # [own] signatures kept, so that each can be revoked
 ALIASES_MAX = 1_000  # [own] of one function; AWS has a limit [B] but publishes no number
 FUNCTION_NAME_MAX = 64  # [B] bare name
 MEMORY_MIB_MIN, MEMORY_MIB_MAX = 128, 10_240  # [DG]

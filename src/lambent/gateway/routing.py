@@ -11,7 +11,7 @@ from lambent.http.message import Request
 # The prefix of X-Amz-Target, and the Version parameter of the query protocol (botocore's models).
 _TARGETS = {"Logs_20140328": "logs"}
 _VERSIONS = {"2010-05-08": "iam", "2011-06-15": "sts"}
-_SUPPORTED = {"lambda", "iam", "sts", "logs"}
+_SUPPORTED = {"lambda", "iam", "sts", "logs", "signer"}
 _SCOPE = re.compile(r"Credential=[^/,\s]*/\d{8}/[^/,\s]*/(?P<service>[a-z0-9-]+)/aws4_request")
 _LAMBDA_PATH = re.compile(r"^/20\d\d-\d\d-\d\d/")
 

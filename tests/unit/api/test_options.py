@@ -34,7 +34,6 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"LoggingConfig": {"LogFormat": "JSON"}}, "LogFormat"),
     ({"LoggingConfig": {"ApplicationLogLevel": "INFO"}}, "ApplicationLogLevel"),
     ({"LoggingConfig": {"LogGroup": "/other"}}, "LogGroup"),
-    ({"CodeSigningConfigArn": "arn"}, "CodeSigningConfigArn"),
     ({"DurableConfig": {"ExecutionTimeout": 1}}, "DurableConfig"),
     ({"TenancyConfig": {"TenantIsolationMode": "PER_TENANT"}}, "TenancyConfig"),
     ({"CapacityProviderConfig": {"x": 1}}, "CapacityProviderConfig"),
