@@ -117,7 +117,7 @@ class Server:
             tasks=tasks,
             delay_scale=settings.async_delay_scale,
         )
-        self.iam = Iam(self.database, clock=self.clock)
+        self.iam = Iam(self.database, clock=self.clock, account=self.account)
         self.http: HttpServer
         self.port = 0
 
@@ -129,6 +129,7 @@ class Server:
         self.meter.load({row[0]: usage_of(row) for row in usage})
         await self.backend.start()
         await self.registry.load()
+        await self.iam.directory.load()
         downloads = self.plane.downloads = await load_downloads(self.database, clock=self.clock)
         gateway = Gateway(
             account=self.account,
@@ -184,6 +185,7 @@ class Server:
         await self.queue.reset()
         await self.registry.reset()
         await self.database.write(iam_rows.delete_everything)
+        await self.iam.directory.load()
         await self.logs.clear()
         self.meter.clear()
         await self.database.write(clear_usage)

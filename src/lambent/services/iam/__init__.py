@@ -1,4 +1,4 @@
-"""AWS Identity and Access Management: roles and their policies, kept but not yet enforced."""
+"""AWS Identity and Access Management: users, roles, access keys and policies."""
 
 from lambent.services.iam.operations import Iam
 

@@ -16,6 +16,7 @@ from urllib.parse import quote
 
 from lambent.domain.arns import PARTITION, Account
 from lambent.domain.errors import LambdaError
+from lambent.policy.document import PolicyKind, PolicySyntaxError, parse_policy
 
 T = TypeVar("T")
 
@@ -60,7 +61,7 @@ class Policy:
     default_version: int = 1
     last_version: int = 1
     attachments: int = 0
-    """Roles that it is attached to."""
+    """Roles and users that it is attached to."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,11 +197,20 @@ def check_trust_policy(document: str) -> None:
         for action in [actions] if isinstance(actions, str) else actions:
             if not str(action).lower().startswith("sts:"):
                 raise malformed_policy("AssumeRole policy may only specify STS AssumeRole actions.")
+    _check_language(document, PolicyKind.TRUST)
 
 
 def check_policy(document: str) -> None:
-    """Raises MalformedPolicyDocument for what is not JSON with statements."""
+    """Raises MalformedPolicyDocument for what could not be evaluated."""
     _statements(document, "Syntax errors in policy.")
+    _check_language(document, PolicyKind.IDENTITY)
+
+
+def _check_language(document: str, kind: PolicyKind) -> None:
+    try:
+        parse_policy(document, kind=kind)
+    except PolicySyntaxError as error:
+        raise malformed_policy(error.message) from None
 
 
 def _statements(document: str, complaint: str) -> Sequence[Mapping[str, Any]]:

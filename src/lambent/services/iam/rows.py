@@ -6,6 +6,7 @@ import json
 import sqlite3
 from collections.abc import Mapping
 
+from lambent.services.iam import user_rows
 from lambent.services.iam.model import Policy, PolicyVersion, Role
 
 Connection = sqlite3.Connection
@@ -17,7 +18,8 @@ _ROLE = (
 _POLICY = (
     "arn, name, path, policy_id, created_s, updated_s, description, tags, default_version,"
     " last_version, (SELECT count(*) FROM iam_attachments a WHERE a.account_id = p.account_id"
-    " AND a.policy_arn = p.arn)"
+    " AND a.policy_arn = p.arn) + (SELECT count(*) FROM iam_user_attachments u"
+    " WHERE u.account_id = p.account_id AND u.policy_arn = p.arn)"
 )
 _TABLES = (
     "iam_roles",
@@ -25,11 +27,12 @@ _TABLES = (
     "iam_attachments",
     "iam_policies",
     "iam_policy_versions",
+    *user_rows.TABLES,
 )
 
 
 def delete_everything(connection: Connection) -> None:
-    """Every account's roles and policies (a reset)."""
+    """Every account's roles, users and policies (a reset)."""
     for table in _TABLES:
         connection.execute(f"DELETE FROM {table}")
 
@@ -145,6 +148,16 @@ def list_role_policies(connection: Connection, account_id: str, role: str) -> li
         (account_id, role),
     )
     return [name for (name,) in rows]
+
+
+def load_role_policies(connection: Connection, account_id: str, role: str) -> dict[str, str]:
+    """Documents by name."""
+    rows = connection.execute(
+        "SELECT name, document FROM iam_role_policies WHERE account_id = ? AND role = ?"
+        " ORDER BY name",
+        (account_id, role),
+    )
+    return dict(rows.fetchall())
 
 
 # Attached policies
@@ -268,6 +281,17 @@ def list_policy_versions(connection: Connection, account_id: str, arn: str) -> l
         PolicyVersion(version=version, created_s=created_s, document=document)
         for version, created_s, document in rows
     ]
+
+
+def load_default_documents(connection: Connection, account_id: str) -> dict[str, str]:
+    """The text in force of each managed policy, by ARN."""
+    rows = connection.execute(
+        "SELECT p.arn, v.document FROM iam_policies p JOIN iam_policy_versions v"
+        " ON v.account_id = p.account_id AND v.arn = p.arn AND v.version = p.default_version"
+        " WHERE p.account_id = ?",
+        (account_id,),
+    )
+    return dict(rows.fetchall())
 
 
 def _role(row: tuple[str, str, str, int, str, str | None, int, str | None, str]) -> Role:
