@@ -16,11 +16,18 @@ from tests.system.host import resident_bytes
 
 MIB = 1024 * 1024
 SLOWEST_S = 1.5
-ENDS = ("close", "shutdown", "garbage", "garbage_and_on", "giant", "servers_own_kind")
+ENDS = (
+    *("close", "shutdown", "garbage", "garbage_and_on", "giant", "servers_own_kind"),
+    *("stream_without_start", "stream_end_without_start", "stream_started_twice"),
+    *("response_amid_stream", "bad_event_amid_stream", "ready_amid_stream"),
+)
 """After which the environment cannot be used any more."""
-LIES = ("every_kind", "bad_event", "not_json", "many_answers", "descriptors")
+LIES = ("every_kind", "bad_event", "not_json", "many_answers", "descriptors", "chunk_after_end")
 """Frames that a runtime could send: what the caller then gets is the function's own affair."""
-FLOODS = ("tiny_frames", "tiny_outputs", "large_logs", "empty_lines")
+FLOODS = (
+    *("tiny_frames", "tiny_outputs", "large_logs", "empty_lines"),
+    *("endless_stream", "tiny_chunks"),
+)
 
 
 @pytest.mark.parametrize("misuse", [*ENDS, "never_finished", *LIES])

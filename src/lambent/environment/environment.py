@@ -119,6 +119,8 @@ class Environment(asyncio.Protocol):
                 wait_s = max(wait_s, self._out.record(payload))
             else:
                 self._other_frame(kind, payload)
+        if self._stream is not None:
+            self._stream.flush(self._clock.now())
         if wait_s > 0.0:
             self._channel.pause(wait_s)
 
@@ -168,7 +170,7 @@ class Environment(asyncio.Protocol):
             self._stream_type = payload
             self._apply(Event.STREAM_STARTED)
         elif kind is Kind.STREAM_CHUNK and stream is not None:
-            stream.take(payload, self._clock.now())
+            stream.take(payload)
         elif kind is Kind.STREAM_END and stream is not None:
             self._stream_ended(*stream.collected())
         else:
@@ -191,6 +193,8 @@ class Environment(asyncio.Protocol):
         self._stream.start(self._stream_type)
 
     def _stream_ended(self, payload: bytes, error: FunctionError | None) -> None:
+        assert self._stream is not None
+        self._stream.flush(self._clock.now())
         self._response = (payload, error)
         self._apply(Event.RESPONDED)
 

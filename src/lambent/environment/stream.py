@@ -17,6 +17,9 @@ from lambent.domain.errors import FunctionError
 from lambent.domain.invocation import ResponseSink
 from lambent.environment import failures
 
+PART_COST_BYTES = 64
+"""[own] A smaller part counts as so many bytes of the rate, for it costs as much time."""
+
 
 class Source(Protocol):
     """What the stream is read from."""
@@ -49,11 +52,15 @@ class TokenBucket:
 
 
 class Stream:
-    """One response; `sink` None collects it."""
+    """One response; `sink` None collects it.
+
+    Parts that came by one read leave as one.
+    """
 
     __slots__ = (
         "_bucket",
         "_call_later",
+        "_cost",
         "_held",
         "_left",
         "_parts",
@@ -79,26 +86,38 @@ class Stream:
         self._too_large = False
         self._left = limits.RESPONSE_BYTES_MAX if sink is None else limits.STREAM_BYTES_MAX
         self._parts: list[bytes] = []
+        """What was collected; for a sink, what waits for `flush`."""
+        self._cost = 0
 
     def start(self, content_type: bytes) -> None:
         if self._sink is not None:
             self._sink.on_start(content_type)
 
-    def take(self, data: bytes, now: float) -> None:
-        """Pass one part on. Past the limit nothing passes, and the end will be an error."""
-        self._left -= len(data)
-        if self._left < 0:
-            self._too_large = True
-            self._parts.clear()
-            return
-        sink = self._sink
-        if sink is None:
+    def take(self, data: bytes) -> None:
+        """Take one part. Past the limit nothing is taken, and the end will be an error."""
+        size = len(data)
+        self._left -= size
+        self._cost += size if size > PART_COST_BYTES else PART_COST_BYTES
+        if self._left >= 0:
             self._parts.append(data)
+        else:
+            self._too_large = True
+            if self._sink is None:
+                self._parts.clear()
+
+    def flush(self, now: float) -> None:
+        """Pass on what was taken; after each read, and before the end."""
+        sink, parts = self._sink, self._parts
+        if sink is not None and parts:
+            data = parts[0] if len(parts) == 1 else b"".join(parts)
+            parts.clear()
+            if not sink.on_chunk(data, self.resume) and not self._held:
+                self._held = True
+                self._source.hold()
+        if not self._cost:
             return
-        if not sink.on_chunk(data, self.resume) and not self._held:
-            self._held = True
-            self._source.hold()
-        wait_s = self._bucket.spend(len(data), now)
+        wait_s = self._bucket.spend(self._cost, now)
+        self._cost = 0
         if wait_s > 0.0:
             if self._timer is None:
                 self._source.hold()
@@ -121,7 +140,7 @@ class Stream:
         if self._too_large:
             error = failures.RESPONSE_TOO_LARGE
             return b"", error if self._sink is None else failures.STREAM_TOO_LARGE
-        return b"".join(self._parts), None
+        return b"" if self._sink is not None else b"".join(self._parts), None
 
     def close(self) -> None:
         """The stream is over, however it ended: the next answer must not wait for it."""

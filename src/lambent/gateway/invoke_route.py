@@ -75,7 +75,12 @@ class InvokeRoute:
         request = exchange.request
         request_id = new_request_id()
         try:
-            self._invoke(exchange, request, request_id)
+            try:
+                self._invoke(exchange, request, request_id)
+            except LambdaError as error:
+                if error.code == "ResourceNotFoundException":
+                    _check_by_model(request)  # no name has what the model does not allow
+                raise
         except LambdaError as error:
             self._respond_error(exchange, error, request_id)
         except WireError as error:

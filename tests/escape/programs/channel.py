@@ -8,6 +8,7 @@ import time
 
 HEAD = struct.Struct("<IB")
 READY, RESPONSE, ERROR, BAD_EVENT, LOG, OUTPUT = 0x10, 0x12, 0x13, 0x14, 0x15, 0x16
+STREAM_START, STREAM_CHUNK, STREAM_END = 0x17, 0x18, 0x19
 
 
 def handler(event, context):
@@ -107,3 +108,42 @@ def descriptors(channel):
         channel.sendmsg(
             [HEAD.pack(2, LOG) + b"hi"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, rights)]
         )
+
+
+def stream_without_start(channel):
+    channel.sendall(HEAD.pack(1, STREAM_CHUNK) + b"x")
+
+
+def stream_end_without_start(channel):
+    channel.sendall(HEAD.pack(0, STREAM_END))
+
+
+def stream_started_twice(channel):
+    channel.sendall(HEAD.pack(1, STREAM_START) + b"x" + HEAD.pack(1, STREAM_START) + b"x")
+
+
+def response_amid_stream(channel):
+    channel.sendall(HEAD.pack(1, STREAM_START) + b"x" + HEAD.pack(2, RESPONSE) + b"{}")
+
+
+def bad_event_amid_stream(channel):
+    channel.sendall(HEAD.pack(1, STREAM_START) + b"x" + HEAD.pack(2, BAD_EVENT) + b"{}")
+
+
+def ready_amid_stream(channel):
+    channel.sendall(HEAD.pack(1, STREAM_START) + b"x" + HEAD.pack(0, READY))
+
+
+def chunk_after_end(channel):
+    channel.sendall(HEAD.pack(1, STREAM_START) + b"x" + HEAD.pack(0, STREAM_END))
+    channel.sendall(HEAD.pack(1, STREAM_CHUNK) + b"x")
+
+
+def endless_stream(channel):
+    channel.sendall(HEAD.pack(1, STREAM_START) + b"x")
+    flood(channel, HEAD.pack(60_000, STREAM_CHUNK) + b"x" * 60_000)
+
+
+def tiny_chunks(channel):
+    channel.sendall(HEAD.pack(1, STREAM_START) + b"x")
+    flood(channel, (HEAD.pack(1, STREAM_CHUNK) + b"x") * 10_000)

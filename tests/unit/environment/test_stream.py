@@ -73,7 +73,8 @@ class Scene:
         self.stream.start(b"text/plain")
 
     def take(self, size: int) -> None:
-        self.stream.take(bytes(size), self.clock.now())
+        self.stream.take(bytes(size))
+        self.stream.flush(self.clock.now())
 
 
 def test_the_first_six_mebibytes_pass_at_once_and_the_rest_at_two_a_second() -> None:
@@ -146,10 +147,23 @@ def test_a_slow_client_and_the_rate_hold_together() -> None:
     assert scene.source.holds == 0
 
 
+def test_tiny_parts_that_came_together_leave_as_one_and_cost_their_time() -> None:
+    sink = Sink()
+    scene = Scene(sink)
+    for _ in range(6 * MIB // 64):
+        scene.stream.take(b"x")
+    assert sink.got == 0
+    scene.stream.flush(0.0)
+    assert (sink.got, scene.source.holds) == (6 * MIB // 64, 0)
+    scene.take(1)
+    assert scene.source.holds == 1
+
+
 def test_without_a_sink_the_parts_are_collected() -> None:
     scene = Scene(None)
-    scene.stream.take(b"a", 0.0)
-    scene.stream.take(b"b", 0.0)
+    scene.stream.take(b"a")
+    scene.stream.take(b"b")
+    scene.stream.flush(0.0)
     assert scene.stream.collected() == (b"ab", None)
     assert scene.source.holds == 0
 
