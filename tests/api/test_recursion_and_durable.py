@@ -8,7 +8,9 @@ import pytest
 from botocore.exceptions import ClientError
 from botocore.session import get_session
 
-from tests.api.seen import SUCCESS
+from lambent.domain.lineage import LOOP_INVOCATIONS_MAX, advance
+from tests.api.seen import SUCCESS, recording
+from tests.api.test_invoke_async import wait_for_log
 from tests.conftest import RunningServer
 
 NAME = "configs-recursion"
@@ -131,3 +133,52 @@ def test_what_would_need_durable_executions_is_refused_by_name(
 def _call(api: Any, operation: str, **params: Any) -> Any:
     names = {wire: method for method, wire in api.meta.method_to_api_mapping.items()}
     return getattr(api, names[operation])(**params)
+
+
+LOOPS = """
+import boto3
+
+def handler(event, context):
+    print('turn', event['turn'])
+    boto3.client('lambda').invoke(
+        FunctionName=context.function_name,
+        InvocationType='Event',
+        Payload='{"turn": %d}' % (event['turn'] + 1),
+    )
+"""
+
+
+def test_a_function_that_invokes_itself_for_ever_is_stopped_after_16_turns(
+    api: Any, server: RunningServer
+) -> None:
+    server.create("configs-loops-end", "def handler(event, context):\n    print(event)\n")
+    client = server.create("configs-loops", LOOPS, Timeout=30, MemorySize=256)
+    arn = "arn:aws:lambda:us-east-1:000000000000:function:configs-loops-end"
+    client.put_function_event_invoke_config(
+        FunctionName="configs-loops", DestinationConfig={"OnFailure": {"Destination": arn}}
+    )
+    client.invoke(FunctionName="configs-loops", InvocationType="Event", Payload=b'{"turn": 1}')
+    told = wait_for_log(server, "configs-loops-end", "RecursiveInvocation")
+    assert "'requestPayload': {'turn': 17}" in told
+    assert "turn 16" in wait_for_log(server, "configs-loops", "turn 16")
+    assert "turn 17" not in wait_for_log(server, "configs-loops", "turn 16")
+
+
+def test_a_synchronous_invocation_that_is_one_turn_too_many_is_refused(
+    api: Any, server: RunningServer, function: str
+) -> None:
+    looped = b"Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=0"
+    for _ in range(LOOP_INVOCATIONS_MAX):
+        looped = advance(looped, function)
+    client = recording(server.client("lambda"))
+
+    def name_the_chain(request: Any, **_: Any) -> None:
+        request.headers["X-Amzn-Trace-Id"] = looped.decode()
+
+    client.meta.events.register("before-sign.lambda.Invoke", name_the_chain)
+    with pytest.raises(client.exceptions.RecursiveInvocationException) as caught:
+        client.invoke(FunctionName=function, Payload=b"{}")
+    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
+    client.put_function_recursion_config(FunctionName=function, RecursiveLoop="Allow")
+    assert client.invoke(FunctionName=function, Payload=b"1")["Payload"].read() == b"1"
+    client.put_function_recursion_config(FunctionName=function, RecursiveLoop="Terminate")

@@ -143,8 +143,15 @@ class Server:
                 "iam": self.iam.operations,
                 "logs": Logs(self.logs, clock=self.clock).operations,
             },
-            invoke=InvokeRoute(self.invoker, self.account, EventRoute(self.queue)),
-            invoke_streaming=InvokeStreamingRoute(self.invoker, self.account),
+            invoke=InvokeRoute(
+                self.invoker,
+                self.account,
+                EventRoute(self.queue),
+                step=self.plane.recursion.step,
+            ),
+            invoke_streaming=InvokeStreamingRoute(
+                self.invoker, self.account, step=self.plane.recursion.step
+            ),
             local=LocalRoutes(
                 health=self.health,
                 bill=self.bill,

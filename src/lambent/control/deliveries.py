@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from lambent.control.event_invoke import EventInvokeConfigs
 from lambent.control.functions import Functions
+from lambent.control.recursion import Recursion
 from lambent.domain import limits
 from lambent.domain.errors import LambdaError
 from lambent.domain.event import Delivery
@@ -12,9 +13,12 @@ from lambent.domain.event import Delivery
 class Deliveries:
     """Answers the queue from event-invoke configs and functions."""
 
-    def __init__(self, functions: Functions, configs: EventInvokeConfigs) -> None:
+    def __init__(
+        self, functions: Functions, configs: EventInvokeConfigs, recursion: Recursion
+    ) -> None:
         self._functions = functions
         self._configs = configs
+        self._recursion = recursion
 
     def delivery(self, name: str, qualifier: str | None) -> Delivery:
         """With AWS's defaults where nothing is configured, or the function is gone."""
@@ -33,6 +37,10 @@ class Deliveries:
             on_failure=config.on_failure,
             dead_letter=dead_letter,
         )
+
+    def step(self, name: str, trace_id: bytes) -> bytes:
+        """See `Recursion.step`."""
+        return self._recursion.step(name, trace_id)
 
     def is_blocked(self, name: str) -> bool:
         """Whether the function's reserved concurrency is zero."""

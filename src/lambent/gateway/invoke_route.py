@@ -10,6 +10,7 @@ import base64
 import binascii
 import json
 import re
+from collections.abc import Callable
 from functools import lru_cache
 from urllib.parse import parse_qsl, unquote
 
@@ -56,9 +57,16 @@ class InvokeRoute:
     invocation_types: tuple[str, ...] = ("RequestResponse", "DryRun", "Event")
 
     def __init__(
-        self, invoker: Invoker, account: Account, events: EventRoute | None = None
+        self,
+        invoker: Invoker,
+        account: Account,
+        events: EventRoute | None = None,
+        *,
+        step: Callable[[str, bytes], bytes],
     ) -> None:
+        """`step` counts one more invocation of a function in a chain: see `Recursion.step`."""
         self._invoker = invoker
+        self._step = step
         self._events = events
 
         @lru_cache(maxsize=4096)
@@ -105,12 +113,15 @@ class InvokeRoute:
                 "for the InvokeFunction operation",
                 Type="User",
             )
+        trace_id = headers.get(b"x-amzn-trace-id", b"")
+        if b"Lineage=" in trace_id:
+            trace_id = self._step(ref.name, trace_id)
         context = headers.get(b"x-amz-client-context")
         invocation = Invocation(
             request_id,
             request.body or b"{}",
             decode_client_context(context) if context else b"",
-            headers.get(b"x-amzn-trace-id", b""),
+            trace_id,
             headers.get(b"x-amz-log-type") == b"Tail",
             ref.qualifier,
             headers.get(b"x-amz-tenant-id", b""),

@@ -19,6 +19,7 @@ from lambent.domain.errors import LambdaError
 from lambent.domain.event import AsyncEvent, Delivery
 from lambent.domain.ids import new_request_id
 from lambent.domain.invocation import Invocation, Outcome
+from lambent.domain.lineage import advance, new_trace
 from lambent.invoke.invoker import Invoker
 from lambent.queue.backlog import Backlog
 from lambent.queue.records import build_record
@@ -40,6 +41,13 @@ class Deliveries(Protocol):
     """What the owners of functions want of failures."""
 
     def delivery(self, name: str, qualifier: str | None) -> Delivery: ...
+
+    def step(self, name: str, trace_id: bytes) -> bytes:
+        """The trace header of the next invocation in a chain.
+
+        Raises LambdaError RecursiveInvocationException where the chain is a loop.
+        """
+        ...
 
     def is_blocked(self, name: str) -> bool:
         """Whether the function's reserved concurrency is zero."""
@@ -194,6 +202,12 @@ class AsyncQueue:
         if self._deliveries.is_blocked(event.function_name):
             self._decide(event, Result.BLOCKED, None)
             return
+        trace_id = event.trace_id or new_trace(event.request_id, event.accepted_s)
+        try:
+            trace_id = self._deliveries.step(event.function_name, trace_id)
+        except LambdaError:
+            self._decide(event, Result.LOOPED, None)
+            return
         generation = self._generation
 
         def done(result: Outcome | LambdaError) -> None:
@@ -210,7 +224,7 @@ class AsyncQueue:
             event.request_id,
             event.payload,
             event.client_context,
-            event.trace_id,
+            trace_id,
             qualifier=event.qualifier,
             tenant_id=event.tenant_id,
         )
@@ -239,12 +253,21 @@ class AsyncQueue:
     ) -> None:
         self._backlog.finished(event.function_name, throttled=throttled)
         if isinstance(verdict, Again):
-            again = verdict.event
-            self._backlog.add(again.request_id, again.function_name, again.due_s)
-            self._commit(lambda c: rows.delay_event(c, again))
+            self._delay(verdict.event)
         else:
             self._end(event, verdict, outcome)
         self.pump()
+
+    def _delay(self, event: AsyncEvent) -> None:
+        """Have it tried again when it is due, but not before its row says which try that is."""
+        generation = self._generation
+
+        def stored(_: asyncio.Future[None]) -> None:
+            if generation == self._generation:
+                self._backlog.add(event.request_id, event.function_name, event.due_s)
+                self.pump()
+
+        self._commit(lambda c: rows.delay_event(c, event)).add_done_callback(stored)
 
     def _end(self, event: AsyncEvent, ended: Ended, outcome: Outcome | None) -> None:
         """Delete the row, together with what follows from the end."""
@@ -257,7 +280,7 @@ class AsyncQueue:
             return
         now_s = self._clock.wall_s()
         record = json.dumps(build_record(event, ended, outcome, self._account, now_s))
-        followers = {target: self._follower(target, record) for target in targets or [""]}
+        followers = {target: self._follower(target, record, event) for target in targets or [""]}
 
         def write(connection: sqlite3.Connection) -> None:
             rows.delete_event(connection, event.request_id)
@@ -295,13 +318,18 @@ class AsyncQueue:
                 self._admit(follower)
             self.pump()
 
-    def _follower(self, target: str, record: str) -> AsyncEvent | None:
-        """The event that a function as destination gets; None where the target takes none."""
+    def _follower(self, target: str, record: str, event: AsyncEvent) -> AsyncEvent | None:
+        """The event that a function as destination gets; None where the target takes none.
+
+        It goes on with the chain of `event`, so that a loop of destinations ends as any other.
+        """
         if ":lambda:" not in target:
             return None
         try:
             ref = parse_function_ref(target, self._account)
-            return self.new_event(ref.name, ref.qualifier, record.encode())
+            chain = event.trace_id or new_trace(event.request_id, event.accepted_s)
+            trace_id = advance(chain, event.function_name)
+            return self.new_event(ref.name, ref.qualifier, record.encode(), trace_id=trace_id)
         except LambdaError:
             return None
 

@@ -24,6 +24,8 @@ class Result(StrEnum):
     """Throttled, or a fault that is not the function's."""
     BLOCKED = "blocked"
     """The function's reserved concurrency is zero."""
+    LOOPED = "looped"
+    """It would be one more turn of a loop that the function may not take part in."""
     GONE = "gone"
     """There is no such function (any more)."""
 
@@ -35,6 +37,8 @@ class Condition(StrEnum):
     RETRIES_EXHAUSTED = "RetriesExhausted"
     EVENT_AGE_EXCEEDED = "EventAgeExceeded"
     ZERO_RESERVED_CONCURRENCY = "ZeroReservedConcurrency"
+    RECURSIVE_INVOCATION = "RecursiveInvocation"
+    """UNVERIFIED: AWS reports loops to destinations, by a name that was not found."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +72,8 @@ def decide(
             return Ended(Condition.SUCCESS, attempts)
         case Result.BLOCKED:
             return Ended(Condition.ZERO_RESERVED_CONCURRENCY, attempts)
+        case Result.LOOPED:
+            return Ended(Condition.RECURSIVE_INVOCATION, attempts)
         case Result.GONE:
             return Ended(Condition.RETRIES_EXHAUSTED, attempts)
         case Result.FUNCTION_FAILED:
@@ -76,6 +82,10 @@ def decide(
             delays = limits.ASYNC_RETRY_DELAYS_S
             delay_s = delays[min(attempts, len(delays)) - 1]
             back_offs = 0
+            # [LS] "EventAgeExceeded", with this try's response: a retry beyond the age is not
+            # waited for.
+            if now_s + delay_s * scale >= event.accepted_s + delivery.age_s_max:
+                return Ended(Condition.EVENT_AGE_EXCEEDED, attempts)
         case Result.NOT_RUN:
             back_offs = event.back_offs + 1
             doubled = limits.ASYNC_BACK_OFF_S_MIN * 2.0 ** min(back_offs - 1, 20)

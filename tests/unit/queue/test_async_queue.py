@@ -15,6 +15,7 @@ from lambent.domain.arns import Account
 from lambent.domain.errors import FunctionError, LambdaError, resource_not_found, throttled
 from lambent.domain.event import AsyncEvent, Delivery
 from lambent.domain.invocation import Invocation, Outcome
+from lambent.domain.lineage import advance, count_of
 from lambent.invoke.invoker import Invoker
 from lambent.queue.async_queue import AsyncQueue
 from lambent.store import events as rows
@@ -33,6 +34,7 @@ class ToldInvoker:
     results: dict[str, list[Result]] = field(default_factory=dict)
     tried: list[tuple[str, str]] = field(default_factory=list)
     payloads: list[bytes] = field(default_factory=list)
+    traces: list[bytes] = field(default_factory=list)
 
     def check(self, name: str, qualifier: str | None) -> None:
         if name == "absent":
@@ -47,6 +49,7 @@ class ToldInvoker:
     ) -> None:
         self.tried.append((name, invocation.request_id))
         self.payloads.append(invocation.payload)
+        self.traces.append(invocation.trace_id)
         results = self.results.get(name)
         result = results.pop(0) if results else SUCCESS
         if isinstance(result, LambdaError):
@@ -58,9 +61,15 @@ class ToldInvoker:
 class ToldDeliveries:
     by_name: dict[str, Delivery] = field(default_factory=dict)
     blocked: set[str] = field(default_factory=set)
+    looping: set[str] = field(default_factory=set)
 
     def delivery(self, name: str, qualifier: str | None) -> Delivery:
         return self.by_name.get(name, Delivery())
+
+    def step(self, name: str, trace_id: bytes) -> bytes:
+        if name in self.looping:
+            raise LambdaError("RecursiveInvocationException", "a loop", Type="User")
+        return advance(trace_id, name)
 
     def is_blocked(self, name: str) -> bool:
         return name in self.blocked
@@ -259,3 +268,42 @@ async def test_a_reset_forgets_every_event(tmp_path: Path) -> None:
         await one.later(60)
         assert len(one.invoker.tried) == 1
         assert await one.waiting() == []
+
+
+async def test_a_turn_of_a_loop_that_is_one_too_many_is_not_run_and_is_recorded(
+    tmp_path: Path,
+) -> None:
+    async with world(tmp_path) as one:
+        one.deliveries.looping.add("f")
+        await one.send("f")
+        assert one.invoker.tried == []
+        ((_, _, record),) = await one.discards()
+        assert record["requestContext"]["condition"] == "RecursiveInvocation"
+        assert await one.waiting() == []
+
+
+async def test_retries_of_one_event_are_one_turn_and_its_destination_goes_on_with_the_chain(
+    tmp_path: Path,
+) -> None:
+    target = Account().function_arn("g")
+    async with world(tmp_path, invoker=ToldInvoker({"f": [FAILURE] * 2})) as one:
+        one.deliveries.by_name["f"] = Delivery(on_success=target)
+        await one.send("f")
+        await one.later(60)
+        await one.later(120)
+        assert [name for name, _ in one.invoker.tried] == ["f", "f", "f", "g"]
+        assert [count_of(trace, "f") for trace in one.invoker.traces] == [1, 1, 1, 1]
+        assert count_of(one.invoker.traces[-1], "g") == 1
+        assert len({trace.partition(b";")[0] for trace in one.invoker.traces}) == 1
+
+
+async def test_a_failure_that_leaves_no_time_for_a_retry_ends_with_its_response(
+    tmp_path: Path,
+) -> None:
+    async with world(tmp_path, invoker=ToldInvoker({"f": [FAILURE]})) as one:
+        one.deliveries.by_name["f"] = Delivery(age_s_max=60)
+        await one.send("f")
+        ((_, _, record),) = await one.discards()
+        assert record["requestContext"]["condition"] == "EventAgeExceeded"
+        assert record["requestContext"]["approximateInvokeCount"] == 1
+        assert record["responsePayload"] == {"errorMessage": "no"}

@@ -72,9 +72,17 @@ def test_it_is_not_tried_after_its_age() -> None:
     assert verdict == Ended(Condition.EVENT_AGE_EXCEEDED, 0)
 
 
-def test_a_retry_that_would_come_after_the_age_waits_for_the_age_alone() -> None:
+def test_a_retry_that_would_come_after_the_age_is_not_waited_for() -> None:
+    """[LS] such an event's record is "EventAgeExceeded", with the response of the last try."""
+    verdict = decide(EVENT, Result.FUNCTION_FAILED, Delivery(age_s_max=60), 1000.0)
+    assert verdict == Ended(Condition.EVENT_AGE_EXCEEDED, 1)
+    again = decide(EVENT, Result.FUNCTION_FAILED, Delivery(age_s_max=90), 1029.0)
+    assert isinstance(again, Again)
+
+
+def test_a_back_off_that_would_end_after_the_age_waits_for_the_age_alone() -> None:
     delivery = Delivery(age_s_max=60)
-    verdict = decide(EVENT, Result.FUNCTION_FAILED, delivery, 1030.0)
+    verdict = decide(replace(EVENT, back_offs=8), Result.NOT_RUN, delivery, 1030.0)
     assert isinstance(verdict, Again)
     assert verdict.event.due_s == 1060.0
     assert is_too_old(verdict.event, delivery, 1060.0)
