@@ -11,11 +11,13 @@ from typing import Any
 
 import pytest
 
+from lambent.control.kinds import ALIASES
 from tests.control.scene import ARN, Scene, play
 
 CHILD = """
 import asyncio, json, random, sys
 from pathlib import Path
+from lambent.control.kinds import ALIASES
 from lambent.control.testing import make_zip
 from tests.control.scene import ARN, play
 
@@ -27,7 +29,7 @@ def say(**fields):
     sys.stdout.flush()
 
 async def step(scene, name):
-    kind = chance.choice(["create", "code", "tag", "delete"])
+    kind = chance.choice(["create", "code", "release", "publish", "alias", "tag", "delete"])
     value = str(chance.random())
     code = make_zip({"app.py": value})
     say(name=name, kind=kind, value=value, done=False)
@@ -36,6 +38,17 @@ async def step(scene, name):
             await scene.create(name, Code={"ZipFile": code}, Tags={"value": "new"})
         elif kind == "code":
             await scene.call("UpdateFunctionCode", FunctionName=name, ZipFile=code)
+        elif kind == "release":
+            await scene.call(
+                "UpdateFunctionCode", FunctionName=name, ZipFile=code, Publish=True
+            )
+        elif kind == "publish":
+            await scene.call("PublishVersion", FunctionName=name)
+        elif kind == "alias":
+            named = {"FunctionName": name, "Name": "live", "Description": value}
+            there = scene.control.registry.resources.get(ALIASES, name, "live") is not None
+            change = "UpdateAlias" if there else "CreateAlias"
+            await scene.call(change, **named, FunctionVersion="$LATEST")
         elif kind == "tag":
             await scene.call("TagResource", Resource=ARN + name, Tags={"value": value})
         else:
@@ -55,36 +68,56 @@ async def act(scene):
 play(folder, act)
 """
 
-State = dict[str, str] | None
-"""Of one function: its code and its tag; None where it is not there."""
+State = dict[str, Any]
+"""Of one function: code (None where it is not there), tag, versions by number, alias, and the
+highest number that was ever given out."""
+
+NOTHING: State = {"code": None, "tag": "", "versions": {}, "alias": "", "newest": 0}
 
 
 def after(state: State, event: dict[str, Any]) -> State:
     """What one finished operation makes of a function."""
     kind, value = event["kind"], event["value"]
+    if kind == "create" and state["code"] is None:
+        return {**NOTHING, "code": value, "tag": "new", "newest": state["newest"]}
+    if state["code"] is None:
+        return state
     match kind:
-        case "create" if state is None:
-            return {"code": value, "tag": "new"}
-        case "code" if state is not None:
+        case "code":
             return {**state, "code": value}
-        case "tag" if state is not None:
+        case "release":
+            return publish({**state, "code": value})
+        case "publish":
+            return publish(state)
+        case "alias":
+            return {**state, "alias": value}
+        case "tag":
             return {**state, "tag": value}
         case "delete":
-            return None
+            return {**NOTHING, "newest": state["newest"]}
         case _:
             return state
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+def publish(state: State) -> State:
+    """The next number, unless the newest version is just what $LATEST is."""
+    newest = state["newest"]
+    if state["versions"].get(str(newest)) == state["code"]:
+        return state
+    versions = {**state["versions"], str(newest + 1): state["code"]}
+    return {**state, "versions": versions, "newest": newest + 1}
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
 def test_a_killed_server_finds_exactly_what_it_acknowledged(seed: int, tmp_path: Path) -> None:
     """Three clients change a function each, killed a few times; one operation each may be open."""
     chance = random.Random(seed)
     states: dict[str, State] = {}
     for round_number in range(3):
-        events = run_and_kill(tmp_path, seed * 100 + round_number, chance.randint(5, 80))
+        events = run_and_kill(tmp_path, seed * 100 + round_number, chance.randint(5, 120))
         possible: dict[str, list[State]] = {}
         for name in ("f0", "f1", "f2"):
-            state, open_event = states.get(name), None
+            state, open_event = states.get(name, NOTHING), None
             for event in events:
                 if event["name"] != name:
                     continue
@@ -114,10 +147,21 @@ def run_and_kill(folder: Path, seed: int, lines: int) -> list[dict[str, Any]]:
 
 
 async def look(scene: Scene, name: str) -> State:
-    function = scene.control.registry.functions.get(name)
+    registry = scene.control.registry
+    function = registry.functions.get(name)
+    newest = registry.version_numbers.get(name, 0)
     if function is None:
-        return None
-    code = scene.control.files.task_dir(function.latest) / "app.py"
-    assert scene.control.files.zip_path(function.latest.code.digest).is_file()
-    tags = (await scene.call("ListTags", Resource=f"{ARN}{name}"))["Tags"]
-    return {"code": code.read_text(), "tag": tags["value"]}
+        assert not registry.resources.of(ALIASES, name)
+        return {**NOTHING, "newest": newest}
+    codes = {}
+    for version in function.every_version():
+        assert scene.control.files.zip_path(version.code.digest).is_file()
+        codes[version.version] = (scene.control.files.task_dir(version) / "app.py").read_text()
+    alias = registry.resources.get(ALIASES, name, "live")
+    return {
+        "code": codes.pop("$LATEST"),
+        "tag": (await scene.call("ListTags", Resource=f"{ARN}{name}"))["Tags"]["value"],
+        "versions": codes,
+        "alias": "" if alias is None else alias.description,
+        "newest": newest,
+    }

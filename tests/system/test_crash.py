@@ -73,6 +73,7 @@ class Writer:
     failure: str = ""
     done: int = 0
     layer_versions_max: dict[str, int] = field(default_factory=dict)
+    versions_max: dict[str, int] = field(default_factory=dict)
 
     def run(self, clients: dict[str, Any]) -> None:
         """Write until the server is gone."""
@@ -90,6 +91,7 @@ class Writer:
             if step.key.startswith("layer/") and step.after and "adding" in step.after:
                 step = self.published(step, answer["Version"])
             self.states[step.key] = step.after
+            self.count_versions(step.key, step.after)
             self.open_step = None
             self.done += 1
 
@@ -124,9 +126,17 @@ class Writer:
                     Description=value,
                     Tags={"created": value},
                 ),
-                {"code": digest(value), "description": value, "tags": {"created": value}},
+                {
+                    "code": digest(value),
+                    "description": value,
+                    "tags": {"created": value},
+                    "versions": {},
+                    "aliases": {},
+                },
                 f"create {name} {value}",
             )
+        if self.chance.random() < 0.4:
+            return self.version_step(client, name, state)
         match self.chance.choice(("code", "code", "configuration", "tag", "untag", "delete")):
             case "code":
                 return Step(
@@ -162,6 +172,52 @@ class Writer:
                 return Step(
                     key, lambda: client.delete_function(FunctionName=name), None, f"delete {name}"
                 )
+
+    def version_step(self, client: Any, name: str, state: dict[str, Any]) -> Step:
+        """Publish $LATEST, delete a version that no alias uses, or change the function's alias."""
+        key, versions, aliases = f"function/{name}", state["versions"], state["aliases"]
+        unused = [one for one in versions if one not in aliases.values()]
+        kind = self.chance.choice(("publish", "publish", "alias", "unalias", "drop"))
+        if kind == "drop" and unused:
+            number = self.chance.choice(unused)
+            left = {one: content for one, content in versions.items() if one != number}
+            return Step(
+                key,
+                lambda: client.delete_function(FunctionName=name, Qualifier=number),
+                {**state, "versions": left},
+                f"delete {name}:{number}",
+            )
+        if kind == "alias":
+            number = self.chance.choice(["$LATEST", *versions])
+            change = client.update_alias if aliases else client.create_alias
+            return Step(
+                key,
+                lambda: change(FunctionName=name, Name="live", FunctionVersion=number),
+                {**state, "aliases": {"live": number}},
+                f"alias of {name} to {number}",
+            )
+        if kind == "unalias":
+            return Step(
+                key,
+                lambda: client.delete_alias(FunctionName=name, Name="live"),
+                {**state, "aliases": {}},
+                f"no alias of {name}",
+            )
+        newest, content = self.versions_max.get(key, 0), [state["code"], state["description"]]
+        if versions.get(str(newest)) != content:
+            versions = {**versions, str(newest + 1): content}
+        return Step(
+            key,
+            lambda: client.publish_version(FunctionName=name),
+            {**state, "versions": versions},
+            f"publish {name}",
+        )
+
+    def count_versions(self, key: str, state: State) -> None:
+        """No number may be given out again, not even once its function was deleted."""
+        if key.startswith("function/") and state:
+            known = self.versions_max.get(key, 0)
+            self.versions_max[key] = max([known, *(int(one) for one in state["versions"])])
 
     def layer_step(self, clients: dict[str, Any], name: str, value: str) -> Step:
         client, key = clients["lambda"], f"layer/{name}"
@@ -240,6 +296,7 @@ class Writer:
                 allowed = self.allowed(step, state, there)
                 assert there in allowed, self.report(key, there, allowed)
             self.states[key] = there
+            self.count_versions(key, there)
             if key.startswith("layer/"):
                 known = self.layer_versions_max.get(key, 0)
                 self.layer_versions_max[key] = max([known, *(int(one) for one in there or {})])
@@ -274,6 +331,11 @@ def look(server: RunningServer) -> dict[str, State]:
                 "code": fetch_digest(got["Code"]["Location"]),
                 "description": function["Description"],
                 "tags": got.get("Tags", {}),
+                "versions": look_at_versions(client, name),
+                "aliases": {
+                    one["Name"]: one["FunctionVersion"]
+                    for one in client.list_aliases(FunctionName=name)["Aliases"]
+                },
             }
     for layer in client.list_layers()["Layers"]:
         name = layer["LayerName"]
@@ -296,6 +358,17 @@ def look(server: RunningServer) -> dict[str, State]:
     return found
 
 
+def look_at_versions(client: Any, name: str) -> dict[str, list[str]]:
+    """Each published version's code and description."""
+    found = {}
+    for one in client.list_versions_by_function(FunctionName=name)["Versions"]:
+        if one["Version"] != "$LATEST":
+            got = client.get_function(FunctionName=name, Qualifier=one["Version"])
+            code = fetch_digest(got["Code"]["Location"])
+            found[one["Version"]] = [code, got["Configuration"]["Description"]]
+    return found
+
+
 def fetch_digest(location: str) -> str:
     with urllib.request.urlopen(location, timeout=10) as answer:
         return hashlib.sha256(answer.read()).hexdigest()
@@ -307,6 +380,7 @@ def assert_no_stray_files(data_dir: Path, found: dict[str, State]) -> None:
     for key, state in found.items():
         if key.startswith("function/") and state:
             needed.add(state["code"])
+            needed.update(code for code, _ in state["versions"].values())
         elif key.startswith("layer/") and state:
             needed.update(state.values())
     code = data_dir / "code"
@@ -325,12 +399,16 @@ def invoke_one(server: RunningServer, found: dict[str, State], chance: random.Ra
     names = [key.partition("/")[2] for key in found if key.startswith("function/")]
     if names:
         name = chance.choice(names)
-        answer = server.client("lambda").invoke(FunctionName=name)
-        value = json.loads(answer["Payload"].read())
-        assert "FunctionError" not in answer, value
         state = found[f"function/{name}"]
         assert state is not None
-        assert digest(value) == state["code"]
+        qualifier = chance.choice(["$LATEST", *state["versions"], *state["aliases"]])
+        answer = server.client("lambda").invoke(FunctionName=name, Qualifier=qualifier)
+        value = json.loads(answer["Payload"].read())
+        assert "FunctionError" not in answer, value
+        number = state["aliases"].get(qualifier, qualifier)
+        assert answer["ExecutedVersion"] == number
+        code = state["code"] if number == "$LATEST" else state["versions"][number][0]
+        assert digest(value) == code
 
 
 @pytest.mark.timeout(150)

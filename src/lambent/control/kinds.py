@@ -30,6 +30,7 @@ EVENT_SOURCE_MAPPINGS: Kind[EventSourceMapping] = Kind("event-source-mapping", E
 
 RUNTIME_MANAGEMENT: Kind[RuntimeManagement] = Kind("runtime-management", RuntimeManagement)
 """Owner: the function; key: $LATEST or a version's number."""
+
 RECURSION_CONFIGS: Kind[RecursionConfig] = Kind("recursion-config", RecursionConfig)
 """Owner: the function; one key."""
 
