@@ -7,6 +7,7 @@ from typing import Protocol
 
 from lambent.api.account import AccountOperations
 from lambent.api.aliases import AliasOperations
+from lambent.api.capacity_providers import CapacityProviderOperations
 from lambent.api.code_signing import CodeSigningOperations
 from lambent.api.durable import DurableOperations
 from lambent.api.event_invoke import EventInvokeOperations
@@ -43,6 +44,7 @@ def lambda_operations(plane: Plane) -> Mapping[str, Handler]:
         EventInvokeOperations(plane.event_invoke),
         EventSourceOperations(plane.event_sources),
         UrlOperations(plane.urls),
+        CapacityProviderOperations(plane.capacity_providers),
         PermissionOperations(plane.permissions, plane.layer_policies),
         RecursionOperations(plane.recursion),
         DurableOperations(plane.functions),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from lambent.domain.alias import Alias
+from lambent.domain.capacity_provider import CapacityProvider, FunctionScaling
 from lambent.domain.event_invoke import EventInvokeConfig
 from lambent.domain.event_source import EventSourceMapping
 from lambent.domain.function_url import FunctionUrlConfig
@@ -33,6 +34,12 @@ RUNTIME_MANAGEMENT: Kind[RuntimeManagement] = Kind("runtime-management", Runtime
 
 RECURSION_CONFIGS: Kind[RecursionConfig] = Kind("recursion-config", RecursionConfig)
 """Owner: the function; one key."""
+
+CAPACITY_PROVIDERS: Kind[CapacityProvider] = Kind("capacity-provider", CapacityProvider)
+"""Owner: the account; key: its name."""
+
+FUNCTION_SCALING: Kind[FunctionScaling] = Kind("function-scaling", FunctionScaling)
+"""Owner: the function; key: a version's number."""
 
 FUNCTION_POLICIES: Kind[ResourcePolicy] = Kind("function-policy", ResourcePolicy)
 """Owner: the function; key: $LATEST (its own), a version or an alias."""
@@ -68,6 +75,8 @@ KINDS: tuple[Kind[Any], ...] = (
     FUNCTION_URLS,
     EVENT_SOURCE_MAPPINGS,
     FUNCTION_POLICIES,
+    CAPACITY_PROVIDERS,
+    FUNCTION_SCALING,
     LAYER_POLICIES,
     RECURSION_CONFIGS,
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from lambent.clock import Clock
 from lambent.control.aliases import Aliases
+from lambent.control.capacity_providers import CapacityProviders
 from lambent.control.code_signing import CodeSigning
 from lambent.control.deliveries import Deliveries
 from lambent.control.downloads import Downloads
@@ -29,6 +30,7 @@ class Plane:
         """`concurrency`: the account's limit of concurrent executions."""
         self.registry = registry
         self.concurrency = concurrency
+        self.capacity_providers = CapacityProviders(registry, clock=clock)
         self.layers = Layers(registry, clock=clock)
         self.versions = Versions(registry, clock=clock)
         self.signing = Signing(registry, clock=clock)
@@ -46,6 +48,7 @@ class Plane:
         self.recursion = Recursion(registry)
         self.deliveries = Deliveries(self.functions, self.event_invoke, self.recursion)
         self.tags = Tags(registry)
+        self.tags.register("capacity-provider", self.capacity_providers)
         self.tags.register("event-source-mapping", self.event_sources)
         self.tags.register("code-signing-config", self.code_signing)
         self.downloads: Downloads

@@ -7,6 +7,7 @@ from typing import Any
 from lambent.control.kinds import (
     EVENT_INVOKE_CONFIGS,
     FUNCTION_POLICIES,
+    FUNCTION_SCALING,
     FUNCTION_URLS,
     RUNTIME_MANAGEMENT,
 )
@@ -18,6 +19,7 @@ QUALIFIED: tuple[Kind[Any], ...] = (
     EVENT_INVOKE_CONFIGS,
     FUNCTION_URLS,
     FUNCTION_POLICIES,
+    FUNCTION_SCALING,
     RUNTIME_MANAGEMENT,
 )
 """The kinds whose owner is a function and whose key is a qualifier of it."""

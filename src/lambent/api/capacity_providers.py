@@ -1,0 +1,108 @@
+"""The operations on capacity providers: modelled parameters ↔ domain."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from lambent.control.capacity_providers import CapacityProviders, ProviderChange
+from lambent.domain.capacity_provider import CapacityProvider
+from lambent.domain.request import Handler, RequestContext
+
+Shape = dict[str, Any]
+
+
+class CapacityProviderOperations:
+    """One method an operation."""
+
+    def __init__(self, providers: CapacityProviders) -> None:
+        self._providers = providers
+
+    def handlers(self) -> Mapping[str, Handler]:
+        return {
+            "CreateCapacityProvider": self.create,
+            "GetCapacityProvider": self.get,
+            "ListCapacityProviders": self.list,
+            "UpdateCapacityProvider": self.update,
+            "DeleteCapacityProvider": self.delete,
+            "ListFunctionVersionsByCapacityProvider": self.list_versions,
+        }
+
+    async def create(self, params: Shape, context: RequestContext) -> Shape:
+        provider = await self._providers.create(
+            CapacityProvider(
+                name=params["CapacityProviderName"],
+                vpc=params["VpcConfig"],
+                operator_role_arn=params["PermissionsConfig"]["CapacityProviderOperatorRoleArn"],
+                instances=params.get("InstanceRequirements"),
+                scaling=params.get("CapacityProviderScalingConfig"),
+                kms_key_arn=params.get("KmsKeyArn"),
+                propagate_tags=params.get("PropagateTags"),
+                telemetry=params.get("TelemetryConfig"),
+                tags=params.get("Tags") or {},
+                modified="",
+            )
+        )
+        return {"CapacityProvider": self._format(provider, "Pending")}
+
+    async def get(self, params: Shape, context: RequestContext) -> Shape:
+        provider = self._providers.get(params["CapacityProviderName"])
+        return {"CapacityProvider": self._format(provider)}
+
+    async def list(self, params: Shape, context: RequestContext) -> Shape:
+        page = self._providers.list(marker=params.get("Marker"), items_max=params.get("MaxItems"))
+        state = params.get("State", "Active")
+        if state != "Active":  # none stays in any other
+            return {"CapacityProviders": []}
+        shapes = [self._format(one) for one in page.items]
+        return _with_marker({"CapacityProviders": shapes}, page.next_marker)
+
+    async def update(self, params: Shape, context: RequestContext) -> Shape:
+        change = ProviderChange(
+            scaling=params.get("CapacityProviderScalingConfig"),
+            propagate_tags=params.get("PropagateTags"),
+            telemetry=params.get("TelemetryConfig"),
+        )
+        provider = await self._providers.update(params["CapacityProviderName"], change)
+        return {"CapacityProvider": self._format(provider)}
+
+    async def delete(self, params: Shape, context: RequestContext) -> Shape:
+        provider = await self._providers.delete(params["CapacityProviderName"])
+        return {"CapacityProvider": self._format(provider, "Deleting")}
+
+    async def list_versions(self, params: Shape, context: RequestContext) -> Shape:
+        provider = self._providers.get(params["CapacityProviderName"])
+        page = self._providers.list_versions(
+            provider.name, marker=params.get("Marker"), items_max=params.get("MaxItems")
+        )
+        shape: Shape = {
+            "CapacityProviderArn": self._providers.arn(provider.name),
+            "FunctionVersions": [
+                {
+                    "FunctionArn": context.account.function_arn(version.name, version.version),
+                    "State": version.state.value,
+                }
+                for version in page.items
+            ],
+        }
+        return _with_marker(shape, page.next_marker)
+
+    def _format(self, provider: CapacityProvider, state: str = "Active") -> Shape:
+        role = {"CapacityProviderOperatorRoleArn": provider.operator_role_arn}
+        shape = {
+            "CapacityProviderArn": self._providers.arn(provider.name),
+            "State": state,
+            "VpcConfig": dict(provider.vpc),
+            "PermissionsConfig": role,
+            "InstanceRequirements": provider.instances,
+            "CapacityProviderScalingConfig": provider.scaling,
+            "KmsKeyArn": provider.kms_key_arn,
+            "LastModified": provider.modified,
+            "PropagateTags": provider.propagate_tags,
+            "TelemetryConfig": provider.telemetry,
+        }
+        return {member: value for member, value in shape.items() if value is not None}
+
+
+def _with_marker(shape: Shape, next_marker: str | None) -> Shape:
+    return shape if next_marker is None else {**shape, "NextMarker": next_marker}
