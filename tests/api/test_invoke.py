@@ -54,7 +54,6 @@ NOWHERE = {
     "SerializedRequestEntityTooLargeException": "nothing is serialised again on its way in",
     "ServiceQuotaExceededException": "invoking has no quota but concurrency and rate: 429",
     "UnsupportedMediaTypeException": "SDKs send none or any; unverified which one AWS refuses",
-    "RecursiveInvocationException": "loops are seen in tests of recursion, where they are there",
 }
 CANNOT_OCCUR: dict[tuple[str, str], str] = {
     (operation, error): reason for operation in BOTH for error, reason in NOWHERE.items()

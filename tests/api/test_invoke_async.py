@@ -12,8 +12,10 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from botocore.session import get_session
 
 from tests.api.seen import recording
+from tests.api.test_invoke import NOWHERE
 from tests.conftest import RunningServer
 
 ECHO = """
@@ -24,8 +26,13 @@ def handler(event, context):
 MIB = 1024 * 1024
 
 CANNOT_OCCUR = {
-    ("InvokeAsync", "RuntimeAliasDeletedException"): "no runtime is taken from under a function",
-}
+    ("InvokeAsync", error.name): NOWHERE[error.name]
+    for error in get_session()
+    .get_service_model("lambda")
+    .operation_model("InvokeAsync")
+    .error_shapes
+    if error.name in NOWHERE
+} | {("InvokeAsync", "ModeNotSupportedException"): "no function is for one mode of invocation only"}
 
 
 def wait_for_log(server: RunningServer, name: str, text: str) -> str:

@@ -164,8 +164,9 @@ def test_a_function_that_invokes_itself_for_ever_is_stopped_after_16_turns(
     assert "turn 17" not in wait_for_log(server, "configs-loops", "turn 16")
 
 
+@pytest.mark.parametrize("operation", ["Invoke", "InvokeWithResponseStream"])
 def test_a_synchronous_invocation_that_is_one_turn_too_many_is_refused(
-    api: Any, server: RunningServer, function: str
+    server: RunningServer, function: str, operation: str
 ) -> None:
     looped = b"Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=0"
     for _ in range(LOOP_INVOCATIONS_MAX):
@@ -175,10 +176,10 @@ def test_a_synchronous_invocation_that_is_one_turn_too_many_is_refused(
     def name_the_chain(request: Any, **_: Any) -> None:
         request.headers["X-Amzn-Trace-Id"] = looped.decode()
 
-    client.meta.events.register("before-sign.lambda.Invoke", name_the_chain)
+    client.meta.events.register(f"before-sign.lambda.{operation}", name_the_chain)
     with pytest.raises(client.exceptions.RecursiveInvocationException) as caught:
-        client.invoke(FunctionName=function, Payload=b"{}")
+        _call(client, operation, FunctionName=function, Payload=b"{}")
     assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
     client.put_function_recursion_config(FunctionName=function, RecursiveLoop="Allow")
-    assert client.invoke(FunctionName=function, Payload=b"1")["Payload"].read() == b"1"
+    assert _call(client, operation, FunctionName=function, Payload=b"1")["StatusCode"] == 200
     client.put_function_recursion_config(FunctionName=function, RecursiveLoop="Terminate")

@@ -1,4 +1,4 @@
-"""Tags of functions and of event source mappings, against the running server.
+"""Tags of functions, event source mappings and code signing configs, against the running server.
 
 Golden texts: see tests/control.
 """
@@ -39,7 +39,17 @@ def mapping_arn(server: RunningServer, function_arn: str) -> str:
     return str(made["EventSourceMappingArn"])
 
 
-@pytest.fixture(params=["function_arn", "mapping_arn"])
+@pytest.fixture
+def signing_arn(server: RunningServer) -> str:
+    client = server.client("lambda")
+    profile = "arn:aws:signer:us-east-1:000000000000:/signing-profiles/configs_tags"
+    made = client.create_code_signing_config(
+        AllowedPublishers={"SigningProfileVersionArns": [f"{profile}/0123456789"]}
+    )
+    return str(made["CodeSigningConfig"]["CodeSigningConfigArn"])
+
+
+@pytest.fixture(params=["function_arn", "mapping_arn", "signing_arn"])
 def resource(request: pytest.FixtureRequest) -> str:
     return str(request.getfixturevalue(request.param))
 
