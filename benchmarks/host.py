@@ -123,6 +123,11 @@ def pss_mib(pid: int) -> float:
     return total / 1024
 
 
+def resident_mib(pid: int) -> float:
+    """Memory of one process, without its children."""
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * 4096 / 2**20
+
+
 def memory_available_mib() -> float:
     text = Path("/proc/meminfo").read_text()
     return int(re.search(r"MemAvailable:\s+(\d+)", text)[1]) / 1024  # type: ignore[index]

@@ -7,6 +7,7 @@ import re
 import socket
 import statistics
 import time
+from collections.abc import Callable
 from typing import Any
 
 import uvloop
@@ -21,8 +22,17 @@ _LENGTH = re.compile(rb"\r\ncontent-length: (\d+)\r\n", re.IGNORECASE)
 
 
 def signed_invoke(port: int, name: str, body: bytes = EVENT) -> bytes:
-    """One whole HTTP request, signed with SigV4 as an SDK does."""
-    url = f"http://127.0.0.1:{port}/2015-03-31/functions/{name}/invocations"
+    """One whole Invoke, signed with SigV4 as an SDK does."""
+    return _signed(port, f"/2015-03-31/functions/{name}/invocations", body)
+
+
+def signed_stream(port: int, name: str, body: bytes = EVENT) -> bytes:
+    """One whole InvokeWithResponseStream."""
+    return _signed(port, f"/2021-11-15/functions/{name}/response-streaming-invocations", body)
+
+
+def _signed(port: int, path: str, body: bytes) -> bytes:
+    url = f"http://127.0.0.1:{port}{path}"
     request = AWSRequest("POST", url, data=body, headers={"Content-Type": "application/json"})
     SigV4Auth(Credentials("test", "test"), "lambda", "us-east-1").add_auth(request)
     headers = dict(request.headers.items())
@@ -36,7 +46,6 @@ def signed_invoke(port: int, name: str, body: bytes = EVENT) -> bytes:
         }
     )
     lines = "".join(f"{key}: {value}\r\n" for key, value in headers.items())
-    path = url.partition(f":{port}")[2]
     return f"POST {path} HTTP/1.1\r\n{lines}\r\n".encode() + body
 
 
@@ -74,6 +83,40 @@ def one_client_p50_us(port: int, request: bytes, *, count: int) -> float:
             times.append(time.perf_counter_ns() - started)
             assert head.startswith(b"HTTP/1.1 200"), head
     return statistics.median(times) / 1000
+
+
+_STAMP = re.compile(rb"\d{19}")
+
+
+def first_chunk_us(connection: socket.socket, request: bytes) -> float:
+    """Microseconds from the time that a stream's first chunk holds until it is here."""
+    connection.sendall(request)
+    data, stamp, first_us = b"", None, 0.0
+    while b"\r\n0\r\n\r\n" not in data:
+        part = connection.recv(65_536)
+        now = time.time_ns()
+        assert part, data
+        data += part
+        if stamp is None:
+            stamp = _STAMP.search(data)
+            if stamp is not None:
+                first_us = (now - int(stamp[0])) / 1000
+                assert b"InvokeComplete" not in data, "the function had ended"
+    return first_us
+
+
+def drain_stream(port: int, name: str, measure: Callable[[], float]) -> tuple[float, float]:
+    """Read a stream as fast as it comes: its seconds, and the largest of what was measured."""
+    largest, last = 0.0, b""
+    with connect(port) as connection:
+        started = time.perf_counter()
+        connection.sendall(signed_stream(port, name))
+        while not last.endswith(b"\r\n0\r\n\r\n"):
+            part = connection.recv(262_144)
+            assert part, "the server closed the connection"
+            last = (last + part)[-16:]
+            largest = max(largest, measure())
+    return time.perf_counter() - started, largest
 
 
 class _Client(asyncio.Protocol):

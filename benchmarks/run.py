@@ -6,14 +6,16 @@ machine and on what else runs on it; the ratios are to a floor measured in the s
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import json
+import socket
 import statistics
 import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from benchmarks import host, load
 
@@ -259,6 +261,77 @@ def reset() -> None:
     host.report("reset", p50, "ms", target="<= 100 ms", met=p50 <= 100)
 
 
+def stream() -> None:
+    """From a function's first write to its client's first byte, while the function still runs.
+
+    The floor is one hop: a process writes the time into a connection, another reads it.
+    """
+    source = (
+        "import time\n"
+        "def handler(event, context):\n"
+        "    yield b'%019d' % time.time_ns()\n"
+        "    time.sleep(0.02)\n"
+        "    yield b'end'\n"
+    )
+    times, floors = [], []
+    with host.lambent() as server, _clock_process() as clock:
+        server.create("stream", source)
+        request = load.signed_stream(server.port, "stream")
+        with load.connect(server.port) as connection:
+            for number in range(220):
+                clock.sendall(b"?")
+                stamp = clock.recv(19)
+                floor_us = (time.time_ns() - int(stamp)) / 1000
+                first_us = load.first_chunk_us(connection, request)
+                if number >= 20:
+                    floors.append(floor_us)
+                    times.append(first_us)
+    p50, floor = statistics.median(times), statistics.median(floors)
+    p99 = sorted(times)[len(times) * 99 // 100]
+    met = p99 <= 20_000
+    host.report(
+        "stream_first_byte", p50, "us", target="<= 20 ms", met=met, ratio=p50 / floor, p99=p99
+    )
+    with host.lambent("--stream-bytes-per-s", str(64 * 1024 * 1024)) as server:
+        server.create("large", _LARGE_STREAM)
+        before = host.resident_mib(server.process.pid)
+        seconds, largest = load.drain_stream(
+            server.port, "large", lambda: host.resident_mib(server.process.pid)
+        )
+    grown = largest - before
+    host.report("stream_200mb_memory", grown, "MiB", target="<= 24 MiB", met=grown <= 24)
+    floor_s = (200 - 6) / 64  # what the bucket allows
+    host.report("stream_200mb", seconds, "s", target="", met=True, ratio=seconds / floor_s)
+
+
+_LARGE_STREAM = (
+    "def handler(event, context):\n"
+    "    block = bytes(1048576)\n"
+    "    for _ in range(200):\n"
+    "        yield block\n"
+)
+_CLOCK = (
+    "import socket, sys, time\n"
+    "one = socket.socket(fileno=int(sys.argv[1]))\n"
+    "while one.recv(1):\n"
+    "    one.sendall(b'%019d' % time.time_ns())\n"
+)
+
+
+@contextlib.contextmanager
+def _clock_process() -> Iterator[socket.socket]:
+    """A process that answers each byte with the time."""
+    ours, theirs = socket.socketpair()
+    arguments = [sys.executable, "-I", "-S", "-c", _CLOCK, str(theirs.fileno())]
+    process = subprocess.Popen(arguments, pass_fds=(theirs.fileno(),))
+    theirs.close()
+    try:
+        with ours:
+            yield ours
+    finally:
+        process.wait(30)
+
+
 ALL: dict[str, Callable[[], None]] = {
     "warm": warm,
     "cold": cold,
@@ -269,6 +342,7 @@ ALL: dict[str, Callable[[], None]] = {
     "burst": burst,
     "reset": reset,
     "environments": environments,
+    "stream": stream,
 }
 
 

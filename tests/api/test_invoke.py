@@ -223,7 +223,8 @@ def test_beyond_the_accounts_concurrency_both_are_throttled(tmp_path: Path) -> N
             assert answer["Error"]["Code"] == "TooManyRequestsException"
             assert answer["Reason"] == "ConcurrentInvocationLimitExceeded"
             assert answer["ResponseMetadata"]["HTTPStatusCode"] == 429
-        assert next(events)["InvokeComplete"]["ErrorCode"] == "Sandbox.Timedout"
+        (last,) = events
+        assert last["InvokeComplete"]["ErrorCode"] == "Sandbox.Timedout"
 
 
 @pytest.mark.parametrize(

@@ -63,7 +63,7 @@ def handler(event, context):
     assert next(events) == {"PayloadChunk": {"Payload": b"first"}}
     client.tag_resource(Resource=arn, Tags={"go": "1"})
     assert next(events) == {"PayloadChunk": {"Payload": b"second"}}
-    assert next(events) == {"InvokeComplete": {}}
+    assert list(events) == [{"InvokeComplete": {}}]
 
 
 def test_a_function_that_does_not_stream_answers_as_one_chunk(server: RunningServer) -> None:

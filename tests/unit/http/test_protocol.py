@@ -291,3 +291,85 @@ def test_large_bodies_together_are_bounded_and_small_ones_are_not_counted(
     third_body = b"POST / HTTP/1.1\r\nContent-Length: 14000\r\n\r\n" + b"x" * 14_000
     first.data_received(third_body)
     assert len(application.exchanges) == 2, "what was answered is given back"
+
+
+# Answers in parts
+
+
+def test_parts_are_chunks_and_the_connection_serves_on(connect: Connect) -> None:
+    connection, wire, application = connect()
+    connection.data_received(b"GET /1 HTTP/1.1\r\n\r\nGET /2 HTTP/1.1\r\n\r\n")
+    (exchange,) = application.exchanges
+    exchange.begin(200, ())
+    assert exchange.send(b"abc")
+    assert exchange.send(b"")  # would end the body
+    exchange.end()
+    assert wire.sent == (
+        b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"
+    )
+    run_once(connect)
+    assert [one.request.path for one in application.exchanges] == ["/1", "/2"]
+
+
+@pytest.mark.parametrize("keep", [b"", b"connection: keep-alive\r\n"])
+def test_a_client_of_http_1_0_gets_parts_as_they_are_until_the_close(
+    connect: Connect, keep: bytes
+) -> None:
+    """RFC 9112, 6.1: no transfer coding to a client that speaks HTTP/1.0."""
+    connection, wire, application = connect()
+    connection.data_received(b"GET /1 HTTP/1.0\r\n" + keep + b"\r\n")
+    (exchange,) = application.exchanges
+    exchange.begin(200, ())
+    exchange.send(b"abc")
+    exchange.send(b"def")
+    assert not wire.closed
+    exchange.end()
+    assert wire.sent == b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\nabcdef"
+    assert wire.closed
+
+
+def test_a_slow_client_is_told_of_and_again_when_it_has_caught_up(connect: Connect) -> None:
+    connection, _, application = connect()
+    connection.data_received(b"GET /1 HTTP/1.1\r\n\r\n")
+    (exchange,) = application.exchanges
+    told: list[str] = []
+    exchange.on_drained = lambda: told.append("drained")
+    exchange.begin(200, ())
+    assert exchange.send(b"a")
+    connection.pause_writing()
+    assert not exchange.send(b"b")
+    assert told == []
+    connection.resume_writing()
+    assert told == ["drained"]
+    assert exchange.send(b"c")
+
+
+def test_a_client_that_leaves_amid_an_answer_is_told_of_once_and_written_to_no_more(
+    connect: Connect,
+) -> None:
+    connection, wire, application = connect()
+    connection.data_received(b"GET /1 HTTP/1.1\r\n\r\n")
+    (exchange,) = application.exchanges
+    told: list[str] = []
+    exchange.on_disconnect = lambda: told.append("left")
+    exchange.begin(200, ())
+    connection.pause_writing()
+    wire.closed = True
+    connection.connection_lost(ConnectionResetError())
+    assert told == ["left"]
+    assert exchange.disconnected
+    assert exchange.send(b"nobody reads it")  # nothing to wait for
+    exchange.end()
+    assert told == ["left"]
+
+
+def test_an_answer_in_parts_may_begin_after_its_client_has_left(connect: Connect) -> None:
+    connection, wire, application = connect()
+    connection.data_received(b"GET /1 HTTP/1.0\r\n\r\n")
+    (exchange,) = application.exchanges
+    wire.closed = True
+    connection.connection_lost(None)
+    exchange.begin(200, ())
+    assert exchange.send(b"a")
+    exchange.end()
+    assert wire.sent == b""
