@@ -28,6 +28,8 @@ from lambent.gateway.gateway import Gateway
 from lambent.gateway.invoke_route import InvokeRoute
 from lambent.gateway.invoke_streaming_route import InvokeStreamingRoute
 from lambent.gateway.local import LocalRoutes
+from lambent.gateway.url_access import OpenAccess
+from lambent.gateway.url_route import UrlRoute
 from lambent.http.protocol import HttpLimits
 from lambent.http.server import HttpServer
 from lambent.invoke.invoker import Invoker
@@ -151,6 +153,14 @@ class Server:
             ),
             invoke_streaming=InvokeStreamingRoute(
                 self.invoker, self.account, step=self.plane.recursion.step
+            ),
+            urls=UrlRoute(
+                self.plane.urls,
+                self.invoker,
+                OpenAccess(self.account),
+                self.account,
+                wall_s=self.clock.wall_s,
+                step=self.plane.recursion.step,
             ),
             local=LocalRoutes(
                 health=self.health,

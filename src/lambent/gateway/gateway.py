@@ -19,6 +19,7 @@ from lambent.gateway.invoke_route import InvokeRoute
 from lambent.gateway.invoke_streaming_route import InvokeStreamingRoute
 from lambent.gateway.local import LocalRoutes
 from lambent.gateway.routing import identify_service
+from lambent.gateway.url_route import UrlRoute, is_for_url
 from lambent.http.exchange import Exchange
 from lambent.http.message import Refusal, Request
 from lambent.policy.principal import root_of
@@ -60,6 +61,7 @@ class Gateway:
         operations: Mapping[str, Mapping[str, Handler]],
         invoke: InvokeRoute,
         invoke_streaming: InvokeRoute,
+        urls: UrlRoute,
         local: LocalRoutes,
         tasks: Tasks,
         default_endpoint: Callable[[], str],
@@ -68,6 +70,7 @@ class Gateway:
         self._operations = operations
         self._invoke = invoke
         self._invoke_streaming = invoke_streaming
+        self._urls = urls
         self._local = local
         self._tasks = tasks
         self._default_endpoint = default_endpoint
@@ -83,7 +86,9 @@ class Gateway:
     def handle(self, exchange: Exchange) -> None:
         request = exchange.request
         try:
-            if request.method == "POST" and request.path.endswith("/invocations"):
+            if is_for_url(request):
+                self._urls.handle(exchange)
+            elif request.method == "POST" and request.path.endswith("/invocations"):
                 self._invoke.handle(exchange)
             elif request.method == "POST" and request.path.endswith(STREAMING_SUFFIX):
                 self._invoke_streaming.handle(exchange)
@@ -97,7 +102,10 @@ class Gateway:
 
     def refuse(self, exchange: Exchange, refusal: Refusal) -> None:
         if refusal is Refusal.BODY_TOO_LARGE:
-            self._refuse_body(exchange)
+            if is_for_url(exchange.request):
+                self._urls.refuse_body(exchange)
+            else:
+                self._refuse_body(exchange)
             return
         status, body = REFUSALS[refusal]
         headers = (("content-type", "application/json"), ("x-amzn-requestid", new_request_id()))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
-from lambent.http.message import STATUS_LINES, Refusal, Request
+from lambent.http.message import Refusal, Request, status_line
 
 Header = tuple[str, str]
 
@@ -30,6 +30,11 @@ class Connection(Protocol):
     """What an exchange needs of the connection that it came by."""
 
     closing: bool
+
+    @property
+    def peer(self) -> str:
+        """The client's IP address."""
+        ...
 
     @property
     def knows_chunks(self) -> bool:
@@ -80,12 +85,17 @@ class Exchange:
     def disconnected(self) -> bool:
         return self._connection.closing
 
+    @property
+    def peer(self) -> str:
+        """The client's IP address."""
+        return self._connection.peer
+
     def respond(self, status: int, headers: Iterable[Header], body: bytes) -> None:
         """Answer with a whole body. A second answer, or one to a client that left, is dropped."""
         if self.answered:
             return
         self.answered = True
-        parts = [STATUS_LINES[status]]
+        parts = [status_line(status)]
         parts.extend([f"{name}: {value}\r\n".encode("latin-1") for name, value in headers])
         if status != 204 and status >= 200:
             parts.append(b"content-length: %d\r\n" % len(body))
@@ -113,7 +123,7 @@ class Exchange:
         a body that ends with the connection.
         """
         self.answered = True
-        parts = [STATUS_LINES[status]]
+        parts = [status_line(status)]
         parts.extend([f"{name}: {value}\r\n".encode("latin-1") for name, value in headers])
         self._chunked = not any(name.lower() == "content-length" for name, _ in headers)
         if self._chunked and not self._connection.knows_chunks:

@@ -48,3 +48,8 @@ class Request:
 STATUS_LINES: dict[int, bytes] = {
     status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus
 }
+
+
+def status_line(status: int) -> bytes:
+    """Also for a status that has no name."""
+    return STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status

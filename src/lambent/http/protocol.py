@@ -279,6 +279,11 @@ class HttpConnection(asyncio.Protocol):
     # the Exchange's side
 
     @property
+    def peer(self) -> str:
+        name = None if self._transport is None else self._transport.get_extra_info("peername")
+        return str(name[0]) if isinstance(name, tuple) else "127.0.0.1"  # a local socket has none
+
+    @property
     def knows_chunks(self) -> bool:
         return self.closing or self._parser.get_http_version() != "1.0"
 
