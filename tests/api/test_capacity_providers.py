@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import pytest
 
+from tests.conftest import RUNTIME, RunningServer, make_zip
+
 CANNOT_OCCUR = {
+    ("PutFunctionScalingConfig", "ResourceConflictException"): (
+        "a published version is Active, and a change waits for the one before it"
+    ),
     ("UpdateCapacityProvider", "ResourceConflictException"): (
         "a provider is Active as soon as it is on disk, so no change of it is ever under way"
     ),
@@ -165,3 +171,108 @@ def test_a_wrong_change_of_a_capacity_provider_is_refused(api: Any) -> None:
         )
     found = api.get_capacity_provider(CapacityProviderName="policy-changed")
     assert "PropagateTags" not in found["CapacityProvider"]
+
+
+HANDLER = """
+def handler(event, context):
+    return event
+"""
+
+
+def put_on_provider(server: RunningServer, api: Any, name: str) -> None:
+    """A function with version 1, on the provider of its name."""
+    arn = create(api, name)["CapacityProviderArn"]
+    config = {"LambdaManagedInstancesCapacityProviderConfig": {"CapacityProviderArn": arn}}
+    server.create(name, HANDLER, MemorySize=2048, CapacityProviderConfig=config, Timeout=30)
+    api.publish_version(FunctionName=name)
+
+
+def test_a_version_has_no_more_environments_than_its_scaling_config_says(
+    api: Any, server: RunningServer
+) -> None:
+    """Four clients at once: one environment serves them, or they are throttled."""
+    name = "policy-scaled"
+    put_on_provider(server, api, name)
+    where = {"FunctionName": name, "Qualifier": "1"}
+    limit = {"MinExecutionEnvironments": 0, "MaxExecutionEnvironments": 0}
+    api.put_function_scaling_config(**where, FunctionScalingConfig=limit)
+    with pytest.raises(api.exceptions.TooManyRequestsException):
+        api.invoke(**where)
+    limit["MaxExecutionEnvironments"] = 1
+    put = api.put_function_scaling_config(**where, FunctionScalingConfig=limit)
+    assert (put["FunctionState"], put["ResponseMetadata"]["HTTPStatusCode"]) == ("Active", 202)
+    assert api.invoke(**where)["StatusCode"] == 200
+    answers: list[int] = []
+    barrier = threading.Barrier(4)
+
+    def call() -> None:
+        client = server.client("lambda")
+        barrier.wait()
+        for _ in range(10):
+            try:
+                answers.append(client.invoke(**where)["StatusCode"])
+            except client.exceptions.TooManyRequestsException:
+                answers.append(429)
+
+    threads = [threading.Thread(target=call) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert 200 in answers
+    streams = server.client("logs").describe_log_streams(logGroupName=f"/aws/lambda/{name}")
+    assert len(streams["logStreams"]) == 1  # one for each environment
+    with pytest.raises(api.exceptions.ResourceConflictException):
+        api.delete_capacity_provider(CapacityProviderName=name)
+    found = api.get_function_scaling_config(**where)
+    assert found["AppliedFunctionScalingConfig"] == limit
+    listed_ = api.list_function_versions_by_capacity_provider(CapacityProviderName=name)
+    assert [one["FunctionArn"][-2:] for one in listed_["FunctionVersions"]] == [":1"]
+
+
+def test_errors_of_scaling_configs(api: Any, server: RunningServer) -> None:
+    name = "policy-scaling-errors"
+    put_on_provider(server, api, name)
+    server.create("policy-plain", HANDLER)
+    api.publish_version(FunctionName="policy-plain")
+    for call in (api.put_function_scaling_config, api.get_function_scaling_config):
+        with pytest.raises(api.exceptions.ResourceNotFoundException):
+            call(FunctionName="policy-missing", Qualifier="1")
+        with pytest.raises(api.exceptions.ResourceNotFoundException):
+            call(FunctionName=name, Qualifier="$LATEST.PUBLISHED")
+        with pytest.raises(api.exceptions.InvalidParameterValueException):
+            call(FunctionName="policy-plain", Qualifier="1")
+        with pytest.raises(api.exceptions.ClientError, match="ValidationException"):
+            call(FunctionName=name, Qualifier="live")
+    with pytest.raises(api.exceptions.ClientError, match="does not support"):
+        api.put_function_scaling_config(
+            FunctionName=name, Qualifier="1", FunctionScalingConfig={"MinExecutionEnvironments": 1}
+        )
+
+
+def test_a_provider_holds_no_more_than_100_versions(api: Any, server: RunningServer) -> None:
+    """[DG] Lambda Managed Instances quotas."""
+    name = "policy-hundred"
+    put_on_provider(server, api, name)
+    latest = {"FunctionName": name, "MemorySize": 2048}
+    for number in range(99):
+        api.update_function_configuration(**latest, Description=str(number))
+        api.publish_version(FunctionName=name)
+    api.update_function_configuration(**latest, Description="one more")
+    limit = api.exceptions.FunctionVersionsPerCapacityProviderLimitExceededException
+    with pytest.raises(limit):
+        api.publish_version(FunctionName=name)
+    arn = api.get_capacity_provider(CapacityProviderName=name)["CapacityProvider"]
+    on_it = {"CapacityProviderArn": arn["CapacityProviderArn"]}
+    with pytest.raises(limit):
+        api.create_function(
+            FunctionName="policy-hundred-and-one",
+            Runtime=RUNTIME,
+            Handler="app.handler",
+            Role=ROLE["CapacityProviderOperatorRoleArn"],
+            Code={"ZipFile": make_zip({"app.py": HANDLER})},
+            MemorySize=2048,
+            Publish=True,
+            CapacityProviderConfig={"LambdaManagedInstancesCapacityProviderConfig": on_it},
+        )
+    api.delete_function(FunctionName=name)

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from lambent.control.capacity_providers import CapacityProviders, ProviderChange
-from lambent.domain.capacity_provider import CapacityProvider
+from lambent.control.function_scaling import FunctionScalings
+from lambent.domain.arns import parse_function_ref
+from lambent.domain.capacity_provider import CapacityProvider, FunctionScaling
 from lambent.domain.request import Handler, RequestContext
 
 Shape = dict[str, Any]
@@ -15,8 +17,9 @@ Shape = dict[str, Any]
 class CapacityProviderOperations:
     """One method an operation."""
 
-    def __init__(self, providers: CapacityProviders) -> None:
+    def __init__(self, providers: CapacityProviders, scalings: FunctionScalings) -> None:
         self._providers = providers
+        self._scalings = scalings
 
     def handlers(self) -> Mapping[str, Handler]:
         return {
@@ -26,6 +29,8 @@ class CapacityProviderOperations:
             "UpdateCapacityProvider": self.update,
             "DeleteCapacityProvider": self.delete,
             "ListFunctionVersionsByCapacityProvider": self.list_versions,
+            "PutFunctionScalingConfig": self.put_scaling,
+            "GetFunctionScalingConfig": self.get_scaling,
         }
 
     async def create(self, params: Shape, context: RequestContext) -> Shape:
@@ -86,6 +91,34 @@ class CapacityProviderOperations:
             ],
         }
         return _with_marker(shape, page.next_marker)
+
+    # Functions on providers
+
+    async def put_scaling(self, params: Shape, context: RequestContext) -> Shape:
+        name = parse_function_ref(params["FunctionName"], context.account).name
+        given = params.get("FunctionScalingConfig") or {}
+        scaling = FunctionScaling(
+            environments_min=given.get("MinExecutionEnvironments"),
+            environments_max=given.get("MaxExecutionEnvironments"),
+        )
+        version = await self._scalings.put(name, params["Qualifier"], scaling)
+        return {"FunctionState": version.state.value}
+
+    async def get_scaling(self, params: Shape, context: RequestContext) -> Shape:
+        name, number = (
+            parse_function_ref(params["FunctionName"], context.account).name,
+            params["Qualifier"],
+        )
+        scaling = self._scalings.get(name, number)
+        shape: Shape = {"FunctionArn": context.account.function_arn(name, number)}
+        config = {
+            "MinExecutionEnvironments": scaling.environments_min,
+            "MaxExecutionEnvironments": scaling.environments_max,
+        }
+        if given := {member: value for member, value in config.items() if value is not None}:
+            shape["AppliedFunctionScalingConfig"] = given
+            shape["RequestedFunctionScalingConfig"] = given
+        return shape
 
     def _format(self, provider: CapacityProvider, state: str = "Active") -> Shape:
         role = {"CapacityProviderOperatorRoleArn": provider.operator_role_arn}

@@ -159,6 +159,7 @@ def parse_configuration(params: Shape) -> Configuration:
         environment=None if environment is None else environment.get("Variables") or {},
         layers=_tuple(params.get("Layers")),
         architectures=_tuple(params.get("Architectures")),
+        capacity_provider=params.get("CapacityProviderConfig"),
     )
 
 
@@ -200,6 +201,8 @@ def format_version(
         shape["SigningJobArn"] = version.signing_job_arn
     if version.environment is not None:
         shape["Environment"] = {"Variables": dict(version.environment)}
+    if version.capacity_provider is not None:
+        shape["CapacityProviderConfig"] = dict(version.capacity_provider)
     if version.layers:
         shape["Layers"] = [
             {"Arn": layer.arn, "CodeSize": layer.package.size_bytes} for layer in version.layers

@@ -44,7 +44,7 @@ def lambda_operations(plane: Plane) -> Mapping[str, Handler]:
         EventInvokeOperations(plane.event_invoke),
         EventSourceOperations(plane.event_sources),
         UrlOperations(plane.urls),
-        CapacityProviderOperations(plane.capacity_providers),
+        CapacityProviderOperations(plane.capacity_providers, plane.function_scalings),
         PermissionOperations(plane.permissions, plane.layer_policies),
         RecursionOperations(plane.recursion),
         DurableOperations(plane.functions),

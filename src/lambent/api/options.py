@@ -31,7 +31,6 @@ _DEFAULTS: dict[str, Callable[[Any], bool]] = {
     "ImageConfig": _all_empty,
     "SnapStart": lambda value: value.get("ApplyOn", "None") == "None",
     "DurableConfig": _empty,
-    "CapacityProviderConfig": _empty,
     "TenancyConfig": _empty,
     "RuntimeConfig": _empty,
     "AcceleratorConfig": _empty,

@@ -108,6 +108,7 @@ class Server:
             retirer=self.placement,
         )
         self.plane = Plane(self.registry, clock=self.clock, concurrency=settings.concurrency)
+        self.placement.most_of = self.plane.function_scalings.environments_max
         self.ledger = ConcurrencyLedger(settings.concurrency)
         self.invoker = Invoker(self.plane.functions, self.ledger, self.placement, self.meter)
         self.queue = AsyncQueue(

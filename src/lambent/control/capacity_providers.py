@@ -29,7 +29,11 @@ from lambent.domain.errors import (
     resource_not_found,
 )
 from lambent.domain.function import FunctionVersion
-from lambent.domain.limits import CAPACITY_PROVIDERS_MAX, VERSIONS_PER_PROVIDER_MAX
+from lambent.domain.limits import (
+    CAPACITY_PROVIDERS_MAX,
+    PROVIDER_MEMORY_MIB_MIN,
+    VERSIONS_PER_PROVIDER_MAX,
+)
 
 PAGE_MAX = 50  # [B]
 
@@ -167,17 +171,6 @@ class CapacityProviders:
         finally:
             self._attaching[name] -= 1
 
-    def check_room(self, text: str) -> None:
-        """Raise where one more published version would be one too many."""
-        on_it = self._versions_on(self.name_of(text))
-        if sum(one.version != LATEST for one in on_it) >= VERSIONS_PER_PROVIDER_MAX:
-            raise LambdaError(
-                "FunctionVersionsPerCapacityProviderLimitExceededException",
-                "The maximum number of function versions that can be associated with a single "
-                "capacity provider has been exceeded.",
-                Type="User",
-            )
-
     # For tags
 
     def tags_of(self, key: str) -> Mapping[str, str]:
@@ -199,22 +192,51 @@ class CapacityProviders:
         return stamped
 
     def _versions_on(self, name: str) -> tuple[FunctionVersion, ...]:
-        arn = self.arn(name)
-        return tuple(
-            version
-            for function in self._registry.functions.values()
-            for version in function.every_version()
-            if provider_of(version) == arn
-        )
+        return _versions_on(self._registry, self.arn(name))
 
 
 def provider_of(version: FunctionVersion) -> str | None:
     """The ARN of the provider that a version is on."""
-    config = version.capacity_provider
-    if not config:
-        return None
+    return provider_arn(version.capacity_provider) if version.capacity_provider else None
+
+
+def provider_arn(config: Mapping[str, Any]) -> str:
+    """The provider that a CapacityProviderConfig names."""
     arn: str = config["LambdaManagedInstancesCapacityProviderConfig"]["CapacityProviderArn"]
     return arn
+
+
+def _versions_on(registry: Registry, arn: str) -> tuple[FunctionVersion, ...]:
+    return tuple(
+        version
+        for function in registry.functions.values()
+        for version in function.every_version()
+        if provider_of(version) == arn
+    )
+
+
+def check_room(registry: Registry, version: FunctionVersion) -> None:
+    """Raise where one more published version on its provider would be one too many. [B] [DG]"""
+    arn = provider_of(version)
+    if arn is None:
+        return
+    published = sum(one.version != LATEST for one in _versions_on(registry, arn))
+    if published >= VERSIONS_PER_PROVIDER_MAX:
+        raise LambdaError(
+            "FunctionVersionsPerCapacityProviderLimitExceededException",
+            "The maximum number of function versions that can be associated with a single "
+            "capacity provider has been exceeded.",
+            Type="User",
+        )
+
+
+def check_memory(version: FunctionVersion) -> None:
+    """[DG] Managed instances: the smallest function has 2 GB. Text: UNVERIFIED."""
+    if provider_of(version) is not None and version.memory_mib < PROVIDER_MEMORY_MIB_MIN:
+        raise invalid_parameter(
+            f"MemorySize must be at least {PROVIDER_MEMORY_MIB_MIN} MB for functions on a capacity "
+            "provider."
+        )
 
 
 def _check(provider: CapacityProvider) -> None:

@@ -11,11 +11,12 @@ from __future__ import annotations
 import random
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import AsyncExitStack, ExitStack, contextmanager
 from dataclasses import replace
 
 from lambent.clock import Clock, format_iso_ms
 from lambent.control import rules
+from lambent.control.capacity_providers import CapacityProviders, check_memory, provider_arn
 from lambent.control.code_signing import CodeSigning, attachment
 from lambent.control.kinds import ALIASES
 from lambent.control.layers import Layers
@@ -26,7 +27,7 @@ from lambent.control.rules import Configuration
 from lambent.control.runtime_management import unpin
 from lambent.control.versions import Versions, page_of_all
 from lambent.domain.arns import LATEST
-from lambent.domain.errors import resource_conflict, resource_not_found
+from lambent.domain.errors import invalid_parameter, resource_conflict, resource_not_found
 from lambent.domain.function import (
     CodePackage,
     Function,
@@ -52,6 +53,7 @@ class Functions:
         layers: Layers,
         versions: Versions,
         code_signing: CodeSigning,
+        capacity_providers: CapacityProviders,
         *,
         clock: Clock,
         throw: Callable[[], float] = random.random,
@@ -61,6 +63,7 @@ class Functions:
         self._layers = layers
         self._versions = versions
         self._code_signing = code_signing
+        self._capacity_providers = capacity_providers
         self._clock = clock
         self._throw = throw
         self._updating: set[str] = set()
@@ -147,6 +150,9 @@ class Functions:
             if code_signing_config_arn:
                 config = held.enter_context(self._code_signing.attaching(code_signing_config_arn))
                 changes = [attachment(name, config)]
+            if configuration.capacity_provider is not None:
+                arn = provider_arn(configuration.capacity_provider)
+                held.enter_context(self._capacity_providers.attaching(arn))
             generation = held.enter_context(self._registry.changing(name))
             digests = [layer.package.digest for layer in layers]
             held.enter_context(self._registry.files.holding(digests))
@@ -154,6 +160,7 @@ class Functions:
             size_bytes = package.size_bytes * (2 if publish else 1)
             held.enter_context(self._registry.reserving(size_bytes))
             draft = self._draft(name, configuration, package, layers)
+            check_memory(draft)
             if config is not None:
                 await self._code_signing.check_layers(config, layers)
             draft = await self._signed(draft, config, code)
@@ -172,11 +179,20 @@ class Functions:
         layers = current.layers
         if configuration.layers is not None:
             layers = self._layers.resolve(configuration.layers)
-        with self._changing(name) as generation:
+        with ExitStack() as held:
+            if configuration.capacity_provider is not None:
+                if current.capacity_provider is None:  # UNVERIFIED text
+                    raise invalid_parameter(
+                        "A capacity provider can only be set when the function is created."
+                    )
+                arn = provider_arn(configuration.capacity_provider)
+                held.enter_context(self._capacity_providers.attaching(arn))
+            generation = held.enter_context(self._changing(name))
             config = self._code_signing.of(name)
             if config is not None and configuration.layers is not None:
                 await self._code_signing.check_layers(config, layers)
             changed = self._stamp(_configured(current, configuration, layers))
+            check_memory(changed)
             changes = unpin(self._registry, name) if changed.runtime != current.runtime else []
             await self._settle(generation, changed, changes=changes)
         return _in_progress(changed)
@@ -319,6 +335,7 @@ def _configured(
             "timeout_s",
             "ephemeral_mib",
             "architectures",
+            "capacity_provider",
         )
         if (value := getattr(configuration, member)) is not None
     }

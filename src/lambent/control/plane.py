@@ -10,6 +10,7 @@ from lambent.control.deliveries import Deliveries
 from lambent.control.downloads import Downloads
 from lambent.control.event_invoke import EventInvokeConfigs
 from lambent.control.event_sources import EventSources
+from lambent.control.function_scaling import FunctionScalings
 from lambent.control.functions import Functions
 from lambent.control.layer_policies import LayerPolicies
 from lambent.control.layers import Layers
@@ -36,8 +37,14 @@ class Plane:
         self.signing = Signing(registry, clock=clock)
         self.code_signing = CodeSigning(registry, self.signing, clock=clock)
         self.functions = Functions(
-            registry, self.layers, self.versions, self.code_signing, clock=clock
+            registry,
+            self.layers,
+            self.versions,
+            self.code_signing,
+            self.capacity_providers,
+            clock=clock,
         )
+        self.function_scalings = FunctionScalings(registry, self.functions)
         self.event_invoke = EventInvokeConfigs(registry, self.functions, clock=clock)
         self.aliases = Aliases(registry)
         self.event_sources = EventSources(registry, self.functions, clock=clock)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from lambent.domain import limits
 from lambent.domain.errors import LambdaError, invalid_parameter, validation_failed
@@ -91,6 +92,8 @@ class Configuration:
     layers: tuple[str, ...] | None = None
     """ARNs of layer versions, lowest first."""
     architectures: tuple[str, ...] | None = None
+    capacity_provider: Mapping[str, Any] | None = None
+    """CapacityProviderConfig, as given."""
 
 
 def check_configuration(configuration: Configuration) -> None:

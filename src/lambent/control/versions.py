@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from lambent.clock import Clock, format_iso_ms
 from lambent.control import rules
+from lambent.control.capacity_providers import check_room
 from lambent.control.kinds import ALIASES
 from lambent.control.paging import Page, take_page
 from lambent.control.qualifiers import changes_on_delete
@@ -72,6 +73,7 @@ class Versions:
 
     def snapshot(self, latest: FunctionVersion, description: str | None = None) -> FunctionVersion:
         """What `latest` is as a published version; its number is not yet given out."""
+        check_room(self._registry, latest)
         number = self._registry.version_numbers.get(latest.name, 0) + 1
         return replace(
             latest,

@@ -41,6 +41,7 @@ LAYERS_MAX = 5  # [LS]
 TAGS_MAX = 50  # [LS]
 CAPACITY_PROVIDERS_MAX = 1_000  # [DG] Lambda Managed Instances quotas
 VERSIONS_PER_PROVIDER_MAX = 100  # [DG] the same
+PROVIDER_MEMORY_MIB_MIN = 2_048  # [DG] Lambda Managed Instances
 RESOURCE_POLICY_BYTES_MAX = 20_480  # [B] 20 KB
 SIGNING_JOBS_MAX = 100_000  # [own] signatures kept, so that each can be revoked
 ALIASES_MAX = 1_000  # [own] of one function; AWS has a limit [B] but publishes no number

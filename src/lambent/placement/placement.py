@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from lambent.clock import Instant
 from lambent.domain.errors import LambdaError, throttled
 from lambent.domain.function import FunctionVersion
@@ -55,6 +57,11 @@ class VersionPool:
         """End what has been idle since before `moment`."""
         for environment in self.pool.take_idle_before(moment):
             environment.stop()
+        most = self._placement.most_of(self.version)
+        while most is not None and self.pool.size > most and self.pool.idle_count:
+            surplus = self.pool.take_oldest()
+            assert surplus is not None
+            surplus.stop()
 
     def retire(self) -> None:
         """Serve what waits and runs, then end."""
@@ -71,6 +78,9 @@ class VersionPool:
             environment.stop()
 
     def _start_one(self) -> bool:
+        most = self._placement.most_of(self.version)
+        if most is not None and self.pool.size >= most:
+            return False
         if self._stopping or not self._placement.make_room():
             return False
         self._placement.count += 1
@@ -91,6 +101,8 @@ class Placement:
         self._retired: set[VersionPool] = set()
         self._idle_timeout_s = idle_timeout_s
         self.environments_max = environments_max
+        self.most_of: Callable[[FunctionVersion], int | None] = lambda version: None
+        """The most environments that one version may have; None: only the host bounds it."""
         self.count = 0
         """Environments alive on this host."""
 

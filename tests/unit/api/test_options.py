@@ -36,7 +36,6 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"LoggingConfig": {"LogGroup": "/other"}}, "LogGroup"),
     ({"DurableConfig": {"ExecutionTimeout": 1}}, "DurableConfig"),
     ({"TenancyConfig": {"TenantIsolationMode": "PER_TENANT"}}, "TenancyConfig"),
-    ({"CapacityProviderConfig": {"x": 1}}, "CapacityProviderConfig"),
     ({"PackageType": "Image"}, "PackageType"),
 ]
 
