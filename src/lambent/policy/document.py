@@ -115,6 +115,7 @@ _PRINCIPAL_ARN = re.compile(
     r"|sts::\d{12}:(assumed-role|federated-user)/[\w+=,.@/-]+)\Z"
 )
 _UNIQUE_ID = re.compile(r"A[A-Z]{3}[A-Z0-9]{12,124}\Z")  # what IAM leaves of a deleted user or role
+SERVICE_NAME_MAX = 255  # [own] a host's name; the pattern takes the square of the length
 _SERVICE_NAME = re.compile(r"[a-z0-9][a-z0-9.-]*\.[a-z.]+\Z")
 _TYPES = ("AWS", "Service", "Federated", "CanonicalUser")
 
@@ -336,7 +337,8 @@ def _principal(kind: str, value: str) -> PrincipalEntry:
         if account := _ACCOUNT_ARN.match(value):
             return PrincipalEntry(kind, account[1])
         raise PolicySyntaxError(_PRINCIPAL.format(kind, value))
-    if kind == "Service" and not _SERVICE_NAME.match(value):
+    fits = len(value) <= SERVICE_NAME_MAX and _SERVICE_NAME.match(value)
+    if kind == "Service" and not fits:
         raise PolicySyntaxError(_PRINCIPAL.format(kind, value))
     return PrincipalEntry(kind, value)
 

@@ -113,6 +113,11 @@ def test_a_document_without_a_version_is_of_2008() -> None:
             RESOURCE,
             'Invalid principal in policy: "Service":"s3"',
         ),
+        (
+            one(Principal={"Service": "a." * 200 + "com"}),
+            RESOURCE,
+            f'Invalid principal in policy: "Service":"{"a." * 200}com"',
+        ),
         (one(Principal={"User": "x"}), RESOURCE, 'Invalid principal in policy: "User":"x"'),
         ({"Statement": {**TRUSTING, "Resource": "*"}}, TRUST, "Has prohibited field Resource"),
         (
