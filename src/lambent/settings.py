@@ -46,10 +46,19 @@ class Settings:
     """More interpreters, as `python3.12=/path/to/python,…`; found before any other."""
     stream_bytes_per_s: int = 2 * 1024 * 1024
     """What a streamed response may send a second after its first 6 MiB; 32 KiB to 64 MiB."""
+    auth: str = "open"
+    """open | iam: `open` takes any credentials, `iam` verifies signatures and asks policies."""
+    allow_open_network: bool = False
+    """Whether open authentication may listen on an address that others reach."""
+    role_session_s: float = 43_200.0
+    """How long the credentials of an execution role last; 1 to 12 hours."""
     allow_reset: bool = False
     """Whether POST /_lambent/reset empties the server."""
 
 
+AUTHS = ("open", "iam")
+ROLE_SESSION_S_MIN = 3_600
+ROLE_SESSION_S_MAX = 43_200
 _TRUE = {"1", "true", "yes", "on"}
 
 
@@ -65,6 +74,13 @@ def load_settings(environ: Mapping[str, str], overrides: Mapping[str, object]) -
             values[name] = _convert(name, str(kind), raw)
     values.update({key: value for key, value in overrides.items() if value is not None})
     settings = Settings(**values)  # type: ignore[arg-type]  # each was converted by its annotation
+    if settings.auth not in AUTHS:
+        raise ValueError(f"LAMBENT_AUTH={settings.auth} is neither of {', '.join(AUTHS)}")
+    if not ROLE_SESSION_S_MIN <= settings.role_session_s <= ROLE_SESSION_S_MAX:
+        raise ValueError(
+            f"LAMBENT_ROLE_SESSION_S={settings.role_session_s} is not between"
+            f" {ROLE_SESSION_S_MIN} and {ROLE_SESSION_S_MAX}"
+        )
     rate, least, most = settings.stream_bytes_per_s, *STREAM_BYTES_PER_S_RANGE
     if not least <= rate <= most:
         raise ValueError(f"LAMBENT_STREAM_BYTES_PER_S={rate} is not between {least} and {most}")

@@ -6,12 +6,14 @@ import asyncio
 import contextlib
 import os
 import socket
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from lambent import __version__
 from lambent.api.invoke_async import AsyncOperations
 from lambent.api.operations import lambda_operations
+from lambent.app.access import ExecutionRoles, load_root_key, load_session_tokens
 from lambent.app.backend import INSIDE_PORT, describe_report, environments_max, make_backend
 from lambent.clock import SystemClock
 from lambent.control.downloads import load_downloads
@@ -20,9 +22,13 @@ from lambent.control.plane import Plane
 from lambent.control.registry import Registry
 from lambent.domain import limits
 from lambent.domain.arns import Account
+from lambent.domain.credentials import SessionTokens
 from lambent.domain.errors import PlatformFault
 from lambent.environment.platform import Platform
 from lambent.environment.program import Surroundings
+from lambent.gateway.access import Access
+from lambent.gateway.authentication import IamAuthentication, OpenAuthentication
+from lambent.gateway.authorization import Authorization
 from lambent.gateway.event_route import EventRoute
 from lambent.gateway.gateway import Gateway
 from lambent.gateway.invoke_route import InvokeRoute
@@ -68,6 +74,10 @@ class Server:
         self.interpreters = find_interpreters(settings.pythons, os.environ)
         data = settings.data_dir
         self.database = Database(data / "lambent.db")
+        self.iam = Iam(self.database, clock=self.clock, account=self.account)
+        self.roles = ExecutionRoles(
+            self.iam.directory, self.clock, session_s=int(settings.role_session_s)
+        )
         self.files = CodeStore(data / "code", executor=blocking)
         self.logs = LogStore(data / "logs.db", wall_s=self.clock.wall_s)
         self.meter = Meter()
@@ -92,7 +102,9 @@ class Server:
                 tasks=tasks,
                 loop=asyncio.get_running_loop(),
                 around=Surroundings(
-                    region=settings.region, endpoint_url=f"http://127.0.0.1:{INSIDE_PORT}"
+                    region=settings.region,
+                    endpoint_url=f"http://127.0.0.1:{INSIDE_PORT}",
+                    credentials=self.roles.credentials,
                 ),
                 stream_bytes_per_s=settings.stream_bytes_per_s,
             ),
@@ -120,7 +132,6 @@ class Server:
             tasks=tasks,
             delay_scale=settings.async_delay_scale,
         )
-        self.iam = Iam(self.database, clock=self.clock, account=self.account)
         self.http: HttpServer
         self.port = 0
 
@@ -134,14 +145,18 @@ class Server:
         await self.registry.load()
         await self.iam.directory.load()
         downloads = self.plane.downloads = await load_downloads(self.database, clock=self.clock)
+        tokens = self.roles.tokens = await load_session_tokens(self.database)
+        access = await self._make_access(tokens)
+        admit = access.admit_invoke if access.authorization is not None else None
         gateway = Gateway(
             account=self.account,
+            access=access,
             operations={
                 "lambda": {
                     **lambda_operations(self.plane),
                     **AsyncOperations(self.queue).handlers(),
                 },
-                "sts": Sts().operations,
+                "sts": Sts(self.iam.directory, tokens, self.clock).operations,
                 "signer": Signer(self.plane.signing).operations,
                 "iam": self.iam.operations,
                 "logs": Logs(self.logs, clock=self.clock).operations,
@@ -151,9 +166,10 @@ class Server:
                 self.account,
                 EventRoute(self.queue),
                 step=self.plane.recursion.step,
+                admit=admit,
             ),
             invoke_streaming=InvokeStreamingRoute(
-                self.invoker, self.account, step=self.plane.recursion.step
+                self.invoker, self.account, step=self.plane.recursion.step, admit=admit
             ),
             urls=UrlRoute(
                 self.plane.urls,
@@ -169,6 +185,7 @@ class Server:
                 reset=self.reset if self.settings.allow_reset else None,
                 downloads=downloads,
                 package_path=self.files.zip_path,
+                admit=access.admit_operator,
             ),
             tasks=self._tasks,
             default_endpoint=lambda: f"http://{self.settings.host}:{self.port}",
@@ -176,6 +193,28 @@ class Server:
         self.http = HttpServer(gateway, HTTP_LIMITS)
         self.port = await self.http.listen(self.settings.host, self.settings.port)
         await self.queue.start()
+
+    async def _make_access(self, tokens: SessionTokens) -> Access:
+        """Who may call, by the setting."""
+        directory, account = self.iam.directory, self.account
+        if self.settings.auth == "open":
+            return Access(OpenAuthentication(directory, tokens, account))
+        root_key = await load_root_key(self.database, self.settings.data_dir)
+
+        def tags(name: str) -> Mapping[str, str]:
+            function = self.registry.functions.get(name)
+            return {} if function is None else function.tags
+
+        return Access(
+            IamAuthentication(directory, tokens, account, self.clock, root_key),
+            Authorization(
+                directory,
+                account,
+                self.clock,
+                documents=self.plane.permissions.documents,
+                tags=tags,
+            ),
+        )
 
     async def stop(self) -> None:
         """Drain: running invocations finish within their time-outs; then everything ends."""
@@ -194,6 +233,7 @@ class Server:
         await self.backend.stop()
         with contextlib.suppress(PlatformFault):
             await self.store_usage()
+            await self.iam.directory.store_uses()
         await self.logs.close()
         await self.files.close()
         await self.database.close()
@@ -226,6 +266,7 @@ class Server:
         while True:
             await asyncio.sleep(USAGE_FLUSH_S)
             await self.store_usage()
+            await self.iam.directory.store_uses()
 
     # What people and tools ask
 

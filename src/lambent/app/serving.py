@@ -85,14 +85,33 @@ def announce(server: Server) -> None:
         ("endpoint", f"http://{server.settings.host}:{server.port}"),
         ("data", str(server.settings.data_dir)),
         ("isolation", f"{report.backend}, {'root' if report.as_root else 'not root'}"),
+        ("auth", describe_auth(server.settings)),
         ("runtimes", ", ".join(server.interpreters) or "none found: see `lambent doctor`"),
     ]
-    if not ip_is_loopback(server.settings.host):
+    if server.settings.auth == "open" and not ip_is_loopback(server.settings.host):
         rows.append(("WARNING", "no authentication: whoever reaches this address can run code"))
     if missing:
         rows.append(("NOT enforced", ", ".join(missing) + " (see `lambent doctor`)"))
     lines = [f"  {name:<13}{value}" for name, value in rows]
     print(f"Lambent {__version__} is ready.", *lines, sep="\n", flush=True)
+
+
+def describe_auth(settings: Settings) -> str:
+    """Which credentials are taken, and where a person finds the first."""
+    if settings.auth == "open":
+        return "open: any credentials"
+    return f"iam; root's access key: `lambent credentials --data-dir {settings.data_dir}`"
+
+
+def check_openness(settings: Settings) -> None:
+    """Refuse to let strangers in unless told so. Raises ValueError that says what to do."""
+    if settings.auth != "open" or settings.allow_open_network or ip_is_loopback(settings.host):
+        return
+    raise ValueError(
+        f"--auth open takes any credentials, so whoever reaches {settings.host} could run code on"
+        " this machine. Use --auth iam, or listen on 127.0.0.1, or say --allow-open-network (or"
+        " LAMBENT_ALLOW_OPEN_NETWORK=1) if something else keeps strangers out."
+    )
 
 
 def ip_is_loopback(host: str) -> bool:
@@ -107,6 +126,7 @@ def start(arguments: argparse.Namespace) -> int:
     """`lambent start`."""
     try:
         settings = load_settings(os.environ, settings_overrides(arguments))
+        check_openness(settings)
     except ValueError as error:
         print(f"lambent: {error}", file=sys.stderr)
         return 2

@@ -7,16 +7,18 @@ boto3 is imported when the first client is made, not before: it costs some 150 m
 from __future__ import annotations
 
 import argparse
+import configparser
 import http.client
 import ipaddress
 import json
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
+from lambent.cli.root_key import read_root_file, root_file
 from lambent.cli.terminal import CliError
 
 DEFAULT_ENDPOINT = "http://127.0.0.1:4566"
@@ -47,8 +49,7 @@ class Connection:
         chain = session.get_component("credential_provider")
         for name in _SLOW_PROVIDERS:
             chain.remove(name)
-        configured = session.get_credentials() is not None
-        keys = {} if configured else {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
+        keys = {} if session.get_credentials() is not None else self._own_keys()
         region = self.region or session.get_config_variable("region") or DEFAULT_REGION
         config = Config(
             connect_timeout=CONNECT_TIMEOUT_S,
@@ -60,6 +61,30 @@ class Connection:
             service, endpoint_url=self.endpoint_url, config=config, **keys
         )
 
+    def _own_keys(self) -> dict[str, str]:
+        """For people without credentials: root's of a server on this machine, else any."""
+        if _is_loopback(self.endpoint_url):
+            with suppress(OSError, KeyError, configparser.Error):
+                return read_root_file(root_file(os.environ))
+        return {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
+
+    def _signed_headers(self, method: str, url: str) -> dict[str, str]:
+        """Headers by which a server that enforces IAM knows root."""
+        import botocore.session
+        from botocore.auth import SigV4Auth
+        from botocore.awsrequest import AWSRequest
+        from botocore.credentials import Credentials
+
+        session = botocore.session.Session()
+        chain = session.get_component("credential_provider")
+        for name in _SLOW_PROVIDERS:
+            chain.remove(name)
+        credentials = session.get_credentials() or Credentials(*self._own_keys().values())
+        region = self.region or session.get_config_variable("region") or DEFAULT_REGION
+        request = AWSRequest(method, url)
+        SigV4Auth(credentials, "lambda", region).add_auth(request)
+        return dict(request.headers.items())
+
     def request(self, method: str, path: str) -> dict[str, Any]:
         """The JSON answer of one of Lambent's own routes (`/_lambent/…`).
 
@@ -69,7 +94,8 @@ class Connection:
         target = urlsplit(self.endpoint_url)
         connection = _open(target)
         try:
-            connection.request(method, target.path.rstrip("/") + path)
+            headers = self._signed_headers(method, self.endpoint_url + path)
+            connection.request(method, target.path.rstrip("/") + path, headers=headers)
             response = connection.getresponse()
             body = response.read(ANSWER_BYTES_MAX)
         finally:

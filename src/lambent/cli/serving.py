@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from lambent.cli.durations import parse_duration_s
-from lambent.settings import Settings
+from lambent.settings import AUTHS, Settings
 
 _PORT_MAX = 65_535
 
@@ -74,6 +74,24 @@ def add_parsers(commands: Any) -> None:
         type=_count,
         metavar="N",
         help="rate of a streamed response after its first 6 MiB (2097152)",
+    )
+    start.add_argument(
+        "--auth",
+        choices=AUTHS,
+        help="open takes any credentials, iam verifies signatures and asks policies (open)",
+    )
+    start.add_argument(
+        "--allow-open-network",
+        action="store_true",
+        default=None,
+        help="with --auth open: listen beyond this machine, where whoever comes can run code",
+    )
+    start.add_argument(
+        "--role-session",
+        dest="role_session_s",
+        type=parse_duration_s,
+        metavar="DURATION",
+        help="how long the credentials of an execution role last (12h)",
     )
     start.add_argument(
         "--allow-reset",

@@ -7,8 +7,10 @@ list of defined runtime environment variables.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 
+from lambent.domain.credentials import TemporaryCredentials
 from lambent.domain.function import FunctionVersion
 
 TASK_ROOT = "/var/task"
@@ -27,6 +29,8 @@ class Surroundings:
     region: str
     endpoint_url: str
     """Lambent's own endpoint as a function reaches it."""
+    credentials: Callable[[FunctionVersion], TemporaryCredentials]
+    """Of a version's execution role, made anew for each environment."""
 
 
 def build_environment(
@@ -43,6 +47,7 @@ def build_environment(
         "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
     }
     values.update(version.environment or {})
+    credentials = around.credentials(version)
     values.update(
         {
             "_HANDLER": version.handler,
@@ -56,10 +61,9 @@ def build_environment(
             "AWS_LAMBDA_LOG_GROUP_NAME": version.log_group,
             "AWS_LAMBDA_LOG_STREAM_NAME": stream,
             "AWS_LAMBDA_RUNTIME_API": RUNTIME_API,
-            # Any credentials are accepted while authentication is open; SDKs refuse to have none.
-            "AWS_ACCESS_KEY_ID": "ASIALAMBENTEXECUTION",
-            "AWS_SECRET_ACCESS_KEY": "lambent",
-            "AWS_SESSION_TOKEN": "lambent",
+            "AWS_ACCESS_KEY_ID": credentials.key_id,
+            "AWS_SECRET_ACCESS_KEY": credentials.secret,
+            "AWS_SESSION_TOKEN": credentials.token,
             "LAMBDA_TASK_ROOT": TASK_ROOT,
             "LAMBDA_RUNTIME_DIR": RUNTIME_DIR,
         }

@@ -15,6 +15,7 @@ from lambent.domain.arns import Account
 from lambent.domain.errors import LambdaError, PlatformFault, not_supported
 from lambent.domain.ids import new_request_id
 from lambent.domain.request import Handler, RequestContext
+from lambent.gateway.access import Access
 from lambent.gateway.invoke_route import InvokeRoute
 from lambent.gateway.invoke_streaming_route import InvokeStreamingRoute
 from lambent.gateway.local import LocalRoutes
@@ -22,7 +23,7 @@ from lambent.gateway.routing import identify_service
 from lambent.gateway.url_route import UrlRoute, is_for_url
 from lambent.http.exchange import Exchange
 from lambent.http.message import Refusal, Request
-from lambent.policy.principal import root_of
+from lambent.services.iam.directory import Caller
 from lambent.tasks import Tasks
 from lambent.wire import (
     Operation,
@@ -58,6 +59,7 @@ class Gateway:
         self,
         *,
         account: Account,
+        access: Access,
         operations: Mapping[str, Mapping[str, Handler]],
         invoke: InvokeRoute,
         invoke_streaming: InvokeRoute,
@@ -67,6 +69,7 @@ class Gateway:
         default_endpoint: Callable[[], str],
     ) -> None:
         self._account = account
+        self._access = access
         self._operations = operations
         self._invoke = invoke
         self._invoke_streaming = invoke_streaming
@@ -129,6 +132,8 @@ class Gateway:
             handler = self._operations.get(service.name, {}).get(operation.name)
             if handler is None:
                 raise not_supported(f"the operation {service.name}:{operation.name}")
+            caller = await self._admit(request, service.name)
+            wire_request.body = request.body  # without the frames of a chunked one
             if len(request.body) > PARSE_INLINE_BYTES_MAX:  # a large package would stall the loop
                 parameters = await asyncio.to_thread(
                     parse_request, service, operation, wire_request
@@ -139,8 +144,9 @@ class Gateway:
                 account=self._account,
                 request_id=request_id,
                 endpoint=self._endpoint(request),
-                principal=root_of(self._account.account_id),
+                principal=caller.principal,
             )
+            self._access.authorize(caller, service.name, operation.name, parameters)
             result = await handler(parameters, context)
             response = serialize_response(service, operation, result, request_id)
         except WireError as error:
@@ -154,6 +160,12 @@ class Gateway:
         except Exception as error:  # outermost: ServiceException to the caller, the cause to us
             response = self._fault(service, operation, error, request_id)
         send(exchange, response)
+
+    async def _admit(self, request: Request, service: str) -> Caller:
+        """Who calls. The hash of a large package would stall the loop."""
+        if len(request.body) > PARSE_INLINE_BYTES_MAX:
+            return await asyncio.to_thread(self._access.admit, request, service)
+        return self._access.admit(request, service)
 
     async def _answer_local(self, exchange: Exchange) -> None:
         try:

@@ -63,8 +63,13 @@ class InvokeRoute:
         events: EventRoute | None = None,
         *,
         step: Callable[[str, bytes], bytes],
+        admit: Callable[[Request, FunctionRef], None] | None = None,
     ) -> None:
-        """`step` counts one more invocation of a function in a chain: see `Recursion.step`."""
+        """`step` counts one more invocation of a function in a chain: see `Recursion.step`.
+
+        `admit` raises for a caller who may not invoke; None with open authentication.
+        """
+        self._admit = admit
         self._invoker = invoker
         self._step = step
         self._events = events
@@ -104,6 +109,8 @@ class InvokeRoute:
         except LambdaError:
             _check_by_model(request)
             raise
+        if self._admit is not None:
+            self._admit(request, ref)
         if not _RARE_HEADERS.isdisjoint(headers) and self._answer_rare(exchange, ref, request_id):
             return
         if len(request.body) > limits.SYNC_REQUEST_BYTES_MAX:

@@ -9,9 +9,16 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, Protocol
 
+from lambent.domain.errors import LambdaError
 from lambent.http.exchange import Exchange
+from lambent.http.message import Request
+from lambent.wire import WireError
 
 CHUNK_BYTES = 256 * 1024
+FREE = ("/_lambent/health", "/_localstack/health")
+"""What anyone may ask, as tools do before they have credentials."""
+DOWNLOADS = "/_lambent/code/"
+"""Their addresses carry a signature of their own."""
 JSON = (("content-type", "application/json"),)
 
 
@@ -34,7 +41,10 @@ class LocalRoutes:
         reset: Callable[[], Awaitable[None]] | None,
         downloads: Downloads,
         package_path: Callable[[str], Path],
+        admit: Callable[[Request], None] = lambda request: None,
     ) -> None:
+        """`admit` raises WireError or LambdaError for a caller who may not see bill or reset."""
+        self._admit = admit
         self._health = health
         self._bill = bill
         self._reset = reset
@@ -43,6 +53,12 @@ class LocalRoutes:
 
     async def handle(self, exchange: Exchange) -> None:
         method, path = exchange.request.method, exchange.request.path
+        if path not in FREE and not path.startswith(DOWNLOADS):
+            try:
+                self._admit(exchange.request)
+            except (WireError, LambdaError) as error:
+                respond_json(exchange, 403, {"message": f"{error.code}: {error.message}"})
+                return
         match method, path:
             case "GET" | "HEAD", "/_lambent/health":
                 respond_json(exchange, 200, self._health())
@@ -52,7 +68,7 @@ class LocalRoutes:
                 respond_json(exchange, 200, self._bill())
             case "POST", "/_lambent/reset" | "/_localstack/state/reset":
                 await self._answer_reset(exchange)
-            case "GET" | "HEAD", _ if path.startswith("/_lambent/code/"):
+            case "GET" | "HEAD", _ if path.startswith(DOWNLOADS):
                 await self._answer_download(exchange)
             case _:
                 respond_json(exchange, 404, {"message": f"There is no {method} {path[:200]}."})

@@ -24,6 +24,7 @@ def test_options_of_start_that_are_not_given_leave_every_setting_unset() -> None
 def test_each_option_of_start_sets_the_setting_of_its_name() -> None:
     arguments = parse(
         *("start", "--host", "0.0.0.0", "--port", "0", "--data-dir", "/data", "--parked", "0"),
+        *("--auth", "iam", "--role-session", "2h", "--allow-open-network"),
         *("--isolation", "namespaces", "--network", "none", "--concurrency", "50", "--allow-reset"),
         *("--environments-max", "7", "--idle-timeout", "5m", "--account-id", "123456789012"),
         *("--region", "eu-west-1", "--python", "python3.12=/a", "--python", "python3.9=/b"),
@@ -42,6 +43,9 @@ def test_each_option_of_start_sets_the_setting_of_its_name() -> None:
         idle_timeout_s=300.0,
         pythons="python3.12=/a,python3.9=/b",
         allow_reset=True,
+        auth="iam",
+        role_session_s=7200.0,
+        allow_open_network=True,
     )
 
 

@@ -130,6 +130,11 @@ class Directory:
             return None
         return role
 
+    def role_arn(self, name: str) -> str | None:
+        """Of the role of that name, with its path."""
+        role = self._now.roles.get(name)
+        return None if role is None else self._account.role_arn(role.name, role.path)
+
     def role_id(self, arn: str) -> str:
         """Of a role that exists, else what stands in for it."""
         role = self.role(arn)

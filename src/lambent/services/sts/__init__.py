@@ -1,4 +1,4 @@
-"""AWS Security Token Service: who the caller is."""
+"""AWS Security Token Service: who the caller is, and temporary credentials."""
 
 from lambent.services.sts.operations import Sts
 

@@ -1,0 +1,207 @@
+"""Which action on which resource an operation is: a table, and a few exceptions.
+
+Source: Service Authorization Reference, "Actions, resources, and condition keys for AWS Lambda",
+"… for AWS Identity and Access Management", "… for Amazon CloudWatch Logs". Most operations are the
+action of their own name on the resource that their parameters name. Where the reference gives an
+action no resource, it is `*`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from lambent.domain.arns import Account, parse_function_ref, parse_layer_name
+from lambent.domain.errors import LambdaError
+from lambent.policy.principal import ContextValue
+
+Params = Mapping[str, Any]
+
+_LAMBDA_NAMES = {
+    "Invoke": "InvokeFunction",
+    "InvokeWithResponseStream": "InvokeFunction",
+    "GetLayerVersionByArn": "GetLayerVersion",
+}
+_NO_RESOURCE = {
+    "lambda": {"CreateEventSourceMapping", "ListEventSourceMappings", "ListLayerVersions"},
+    "iam": set[str](),
+    "logs": {"DescribeQueries", "GetQueryResults", "StopQuery"},
+}
+FREE = {"sts": {"GetCallerIdentity", "GetSessionToken", "AssumeRole"}}
+"""No policy is asked: AssumeRole asks the role's own trust policy, the others are for anyone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One action on one resource."""
+
+    action: str
+    resource: str
+    context: Mapping[str, ContextValue] = field(default_factory=dict)
+    function: tuple[str, str | None] | None = None
+    """Name and qualifier, where the resource is a function: its own policy may allow as well."""
+
+
+class Actions:
+    """Knows the account that names without an ARN belong to."""
+
+    def __init__(self, account: Account, role_arn: Callable[[str], str | None]) -> None:
+        """`role_arn`: the ARN of the role of that name, which may have a path."""
+        self._account = account
+        self._role_arn = role_arn
+
+    def of(self, service: str, operation: str, params: Params) -> list[Asked]:
+        """All that the call must be allowed, what it is named for first."""
+        if operation in FREE.get(service, ()):
+            return []
+        match service:
+            case "lambda":
+                return self._of_lambda(operation, params)
+            case "iam":
+                return [
+                    Asked(f"iam:{operation}", self._iam_resource(operation, params), _iam(params))
+                ]
+            case "logs":
+                return [Asked(f"logs:{operation}", self._log_resource(operation, params))]
+            case _:
+                return [Asked(f"{service}:{operation}", "*")]
+
+    # Lambda
+
+    def _of_lambda(self, operation: str, params: Params) -> list[Asked]:
+        action = f"lambda:{_LAMBDA_NAMES.get(operation, operation)}"
+        context = self._lambda_context(params)
+        function = None
+        if operation in _NO_RESOURCE["lambda"]:
+            resource = "*"
+        elif "FunctionName" in params and "UUID" not in params:
+            resource, function = self._function(params["FunctionName"], params.get("Qualifier"))
+        else:
+            resource = self._lambda_resource(params)
+        asked = [Asked(action, resource, context, function)]
+        if operation in ("CreateFunction", "UpdateFunctionConfiguration"):
+            asked += self._beside(operation, params, resource, context)
+        return asked
+
+    def _beside(
+        self, operation: str, params: Params, resource: str, context: Mapping[str, ContextValue]
+    ) -> list[Asked]:
+        """What creating or configuring a function takes besides."""
+        asked = []
+        if "Role" in params:
+            passed: dict[str, ContextValue] = {
+                "iam:passedtoservice": "lambda.amazonaws.com",
+                "iam:associatedresourcearn": resource,
+            }
+            asked.append(Asked("iam:PassRole", params["Role"], passed))
+        asked += [Asked("lambda:GetLayerVersion", arn) for arn in params.get("Layers", ())]
+        if operation == "CreateFunction" and params.get("Tags"):
+            asked.append(Asked("lambda:TagResource", resource, context))
+        return asked
+
+    def _function(
+        self, text: str, qualifier: str | None
+    ) -> tuple[str, tuple[str, str | None] | None]:
+        try:
+            ref = parse_function_ref(text, self._account, qualifier=qualifier)
+        except LambdaError:  # the operation says what is wrong with it
+            arn = text if text.startswith("arn:") else self._account.function_arn(text)
+            return arn, None
+        return self._account.function_arn(ref.name, ref.qualifier), (ref.name, ref.qualifier)
+
+    def _lambda_resource(self, params: Params) -> str:
+        account = self._account
+        arn_of = f"arn:aws:lambda:{account.region}:{account.account_id}"
+        if "LayerName" in params:
+            name = params["LayerName"]
+            if not name.startswith("arn:"):
+                return account.layer_arn(name, params.get("VersionNumber"))
+            version = params.get("VersionNumber")
+            return name if version is None else f"{name}:{version}"
+        for member in ("Resource", "ResourceArn", "CodeSigningConfigArn", "DurableExecutionArn"):
+            if member in params:
+                return str(params[member])
+        if "Arn" in params:
+            layer = parse_layer_name(params["Arn"])
+            return params["Arn"] if layer.region else account.layer_arn(layer.name, layer.version)
+        if "UUID" in params:
+            return f"{arn_of}:event-source-mapping:{params['UUID']}"
+        if "CapacityProviderName" in params:
+            name = params["CapacityProviderName"]
+            return name if name.startswith("arn:") else f"{arn_of}:capacity-provider:{name}"
+        return "*"
+
+    def _lambda_context(self, params: Params) -> dict[str, ContextValue]:
+        context = _tags_of_request(params)
+        if "Layers" in params:
+            context["lambda:layer"] = tuple(params["Layers"])
+        if "AuthType" in params:
+            context["lambda:functionurlauthtype"] = str(params["AuthType"])
+        if "FunctionUrlAuthType" in params:
+            context["lambda:functionurlauthtype"] = str(params["FunctionUrlAuthType"])
+        if "CodeSigningConfigArn" in params:
+            context["lambda:codesigningconfigarn"] = str(params["CodeSigningConfigArn"])
+        if "Principal" in params:
+            context["lambda:principal"] = str(params["Principal"])
+        if "EventSourceArn" in params and "FunctionName" in params:
+            context["lambda:functionarn"] = self._function(params["FunctionName"], None)[0]
+        return context
+
+    # IAM
+
+    def _iam_resource(self, operation: str, params: Params) -> str:
+        prefix = f"arn:aws:iam::{self._account.account_id}"
+        path = params.get("Path", "/")
+        if "RoleName" in params:
+            name = params["RoleName"]
+            known = None if operation == "CreateRole" else self._role_arn(name)
+            return known or f"{prefix}:role{path}{name}"
+        if "UserName" in params:
+            return f"{prefix}:user{path}{params['UserName']}"
+        if "PolicyArn" in params:
+            return str(params["PolicyArn"])
+        if "PolicyName" in params:
+            return f"{prefix}:policy{path}{params['PolicyName']}"
+        return "*"
+
+    # Logs
+
+    def _log_resource(self, operation: str, params: Params) -> str:
+        prefix = f"arn:aws:logs:{self._account.region}:{self._account.account_id}:log-group"
+        if operation in _NO_RESOURCE["logs"]:
+            return "*"
+        for member in ("resourceArn", "logGroupIdentifier"):
+            if str(params.get(member, "")).startswith("arn:"):
+                return f"{params[member].removesuffix(':*')}:log-stream:"
+        names = params.get("logGroupNames") or [
+            params.get("logGroupName") or params.get("logGroupIdentifier")
+        ]
+        if not names[0]:
+            return f"{prefix}::log-stream:"
+        return f"{prefix}:{names[0]}:log-stream:{params.get('logStreamName', '')}"
+
+
+def _iam(params: Params) -> dict[str, ContextValue]:
+    context = _tags_of_request(params)
+    if "PolicyArn" in params:
+        context["iam:policyarn"] = str(params["PolicyArn"])
+    if "PermissionsBoundary" in params:
+        context["iam:permissionsboundary"] = str(params["PermissionsBoundary"])
+    return context
+
+
+def _tags_of_request(params: Params) -> dict[str, ContextValue]:
+    """aws:RequestTag and aws:TagKeys; tags are a map in Lambda and a list in IAM."""
+    given = params.get("Tags") or {}
+    if isinstance(given, Mapping):
+        tags = {str(key): str(value) for key, value in given.items()}
+    else:
+        tags = {str(tag["Key"]): str(tag.get("Value", "")) for tag in given}
+    context: dict[str, ContextValue] = {
+        f"aws:requesttag/{key.lower()}": value for key, value in tags.items()
+    }
+    keys = tuple(tags) or tuple(params.get("TagKeys") or ())
+    if keys:
+        context["aws:tagkeys"] = keys
+    return context

@@ -1,0 +1,157 @@
+"""Whose request it is: its signature checked against the keys that exist, or taken at its word."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from lambent.clock import Clock
+from lambent.domain.arns import Account
+from lambent.domain.credentials import Session, SessionTokens
+from lambent.services.iam.directory import Caller, Directory, principal_of_session
+from lambent.wire import WireError
+from lambent.wire.sigv4 import (
+    Signable,
+    Signature,
+    SignatureError,
+    SignatureProblem,
+    parse_signature,
+    verify,
+)
+
+TEMPORARY = "ASIA"
+_INVALID_TOKEN = "The security token included in the request is invalid."
+_EXPIRED_TOKEN = "The security token included in the request is expired"
+_GLOBAL = {"iam": "us-east-1", "sts": "us-east-1"}
+"""Services that one region answers for all."""
+_QUERY_CODES = {
+    SignatureProblem.MISSING: "MissingAuthenticationToken",
+    SignatureProblem.INCOMPLETE: "IncompleteSignature",
+    SignatureProblem.UNKNOWN_KEY: "InvalidClientTokenId",
+    SignatureProblem.MISMATCH: "SignatureDoesNotMatch",
+    SignatureProblem.EXPIRED_TOKEN: "ExpiredToken",
+}
+_JSON_CODES = {
+    SignatureProblem.MISSING: "MissingAuthenticationTokenException",
+    SignatureProblem.INCOMPLETE: "IncompleteSignatureException",
+    SignatureProblem.UNKNOWN_KEY: "UnrecognizedClientException",
+    SignatureProblem.MISMATCH: "InvalidSignatureException",
+    SignatureProblem.EXPIRED_TOKEN: "ExpiredTokenException",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class RootKey:
+    """The access key of the account's root."""
+
+    key_id: str
+    secret: str = field(repr=False)
+
+
+class Authentication(Protocol):
+    """Tells who makes a request."""
+
+    def caller(self, request: Signable, service: str) -> Caller:
+        """Who signed; the request's body is left as what was signed. Raises SignatureError."""
+        ...
+
+
+class OpenAuthentication:
+    """Any credentials do; those that were issued here tell whose they are."""
+
+    def __init__(self, directory: Directory, tokens: SessionTokens, account: Account) -> None:
+        self._directory = directory
+        self._tokens = tokens
+        self._account_id = account.account_id
+
+    def caller(self, request: Signable, service: str) -> Caller:
+        try:
+            signature = parse_signature(request)
+        except SignatureError:
+            return self._directory.root
+        session = _session(self._tokens, signature)
+        if session is not None:
+            known = self._directory.caller_of_session(session)
+            return known or Caller(principal_of_session(session, self._account_id))
+        key = self._directory.find_key(signature.key_id)
+        user = self._directory.caller_of_user(key.user) if key is not None else None
+        return user or self._directory.root
+
+
+class IamAuthentication:
+    """Only what was signed with a key of the account's root or users, or with a session's."""
+
+    def __init__(
+        self,
+        directory: Directory,
+        tokens: SessionTokens,
+        account: Account,
+        clock: Clock,
+        root_key: RootKey,
+    ) -> None:
+        self._directory = directory
+        self._tokens = tokens
+        self._region = account.region
+        self._clock = clock
+        self._root_key = root_key
+
+    def caller(self, request: Signable, service: str) -> Caller:
+        signature = parse_signature(request)
+        self._check_scope(signature, service)
+        now_s = self._clock.wall_s()
+        secret, caller = self._holder(signature, now_s)
+        request.body = verify(signature, request, secret, now_s=now_s)
+        if caller.principal.kind == "user" and signature.token is None:
+            self._directory.note_use(signature.key_id, service, signature.region)
+        return caller
+
+    def _check_scope(self, signature: Signature, service: str) -> None:
+        if signature.service != service:
+            raise SignatureError(
+                SignatureProblem.MISMATCH,
+                f"Credential should be scoped to correct service: '{service}'. ",
+            )
+        if signature.region not in (self._region, _GLOBAL.get(service)):
+            raise SignatureError(
+                SignatureProblem.MISMATCH,
+                f"Credential should be scoped to a valid region, not '{signature.region[:40]}'. ",
+            )
+
+    def _holder(self, signature: Signature, now_s: float) -> tuple[str, Caller]:
+        """The secret of the key, and whose it is."""
+        if signature.key_id.startswith(TEMPORARY):
+            session = _session(self._tokens, signature)
+            if session is None:
+                raise _unknown()
+            if now_s >= session.expires_s:
+                raise SignatureError(SignatureProblem.EXPIRED_TOKEN, _EXPIRED_TOKEN)
+            caller = self._directory.caller_of_session(session)
+            if caller is None:
+                raise _unknown()
+            return self._tokens.secret_of(session), caller
+        if signature.token is not None:
+            raise _unknown()
+        if signature.key_id == self._root_key.key_id:
+            return self._root_key.secret, self._directory.root
+        key = self._directory.find_key(signature.key_id)
+        user = self._directory.caller_of_user(key.user) if key is not None else None
+        if key is None or user is None:
+            raise _unknown()
+        return key.secret, user
+
+
+def to_wire_error(error: SignatureError, service: str) -> WireError:
+    """AWS's code for it: the query services name it otherwise than the JSON ones."""
+    codes = _QUERY_CODES if service in _GLOBAL else _JSON_CODES
+    return WireError(codes[error.problem], error.message)
+
+
+def _session(tokens: SessionTokens, signature: Signature) -> Session | None:
+    if signature.token is None:
+        return None
+    session = tokens.open(signature.token)
+    return session if session is not None and session.key_id == signature.key_id else None
+
+
+def _unknown() -> SignatureError:
+    return SignatureError(SignatureProblem.UNKNOWN_KEY, _INVALID_TOKEN)

@@ -1,0 +1,171 @@
+"""Whether a caller may do what they ask, by all policies that apply; and the words of a refusal.
+
+Texts: IAM User Guide, "Troubleshoot access denied error messages".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from lambent.clock import Clock, format_iso_ms
+from lambent.domain.arns import Account, FunctionRef
+from lambent.domain.errors import LambdaError, invalid_parameter
+from lambent.gateway.actions import Actions, Asked
+from lambent.policy.document import PolicyDocument, PolicyKind, parse_policy
+from lambent.policy.evaluator import Decision, evaluate
+from lambent.policy.principal import AccessRequest, ContextValue, service_principal
+from lambent.services.iam.directory import Caller, Directory
+
+LAMBDA = "lambda.amazonaws.com"
+Documents = Callable[[str, str | None], list[PolicyDocument]]
+"""The resource policies in force on a function: name, qualifier."""
+Tags = Callable[[str], Mapping[str, str]]
+"""A function's."""
+
+
+class Authorization:
+    """Decides with the directory's policies and those of the functions."""
+
+    def __init__(
+        self,
+        directory: Directory,
+        account: Account,
+        clock: Clock,
+        *,
+        documents: Documents,
+        tags: Tags,
+    ) -> None:
+        self._directory = directory
+        self._account = account
+        self._clock = clock
+        self._documents = documents
+        self._tags = tags
+        self._actions = Actions(account, directory.role_arn)
+
+    def check(
+        self, caller: Caller, service: str, operation: str, params: Mapping[str, Any]
+    ) -> None:
+        """Raises LambdaError AccessDenied(Exception), or that Lambda cannot assume the role."""
+        for asked in self._actions.of(service, operation, params):
+            self._check_one(caller, asked, service)
+        if service == "sts" and operation == "AssumeRole":
+            self._check_trust(caller, params)
+        if service == "lambda" and "Role" in params:
+            self._check_assumable(params["Role"])
+
+    def check_invoke(self, caller: Caller, ref: FunctionRef) -> None:
+        """The same for Invoke, whose path has no parameters."""
+        asked = Asked(
+            "lambda:InvokeFunction",
+            self._account.function_arn(ref.name, ref.qualifier),
+            function=(ref.name, ref.qualifier),
+        )
+        self._check_one(caller, asked, "lambda")
+
+    def decide(self, caller: Caller, asked: Asked) -> Decision:
+        """What the policies say."""
+        request, resource = self._request(caller, asked)
+        return _decide(caller, request, resource)
+
+    def _check_one(self, caller: Caller, asked: Asked, service: str) -> None:
+        request, resource = self._request(caller, asked)
+        decision = _decide(caller, request, resource)
+        if decision is Decision.ALLOWED:
+            return
+        why = _why_denied if decision is Decision.EXPLICITLY_DENIED else _why_not_allowed
+        code = "AccessDenied" if service in ("iam", "sts") else "AccessDeniedException"
+        raise LambdaError(
+            code,
+            f"User: {caller.principal.arn} is not authorized to perform: {asked.action}"
+            f" on resource: {asked.resource} {why(caller, request, resource)}",
+        )
+
+    def _request(
+        self, caller: Caller, asked: Asked
+    ) -> tuple[AccessRequest, Sequence[PolicyDocument]]:
+        now_s = self._clock.wall_s()
+        context: dict[str, ContextValue] = {
+            "aws:currenttime": f"{format_iso_ms(now_s)[:19]}Z",
+            "aws:epochtime": str(int(now_s)),
+            "aws:requestedregion": self._account.region,
+            "aws:securetransport": "false",
+            "aws:viaawsservice": "false",
+            **asked.context,
+        }
+        resource: Sequence[PolicyDocument] = ()
+        if asked.function is not None:
+            name, qualifier = asked.function
+            resource = self._documents(name, qualifier)
+            for key, value in self._tags(name).items():
+                context[f"aws:resourcetag/{key.lower()}"] = value
+        return AccessRequest(caller.principal, asked.action, asked.resource, context), resource
+
+    def _check_trust(self, caller: Caller, params: Mapping[str, Any]) -> None:
+        """The role's trust policy must name the caller, or the account and the caller's policies
+        must allow it. The refusal does not tell whether the role exists, as on AWS."""
+        principal, arn = caller.principal, params["RoleArn"]
+        if principal.kind == "root":
+            raise LambdaError("AccessDenied", "Roles may not be assumed by root accounts.")
+        role = self._directory.role(arn)
+        if role is not None:
+            facts: dict[str, ContextValue] = {"sts:rolesessionname": params["RoleSessionName"]}
+            if "ExternalId" in params:
+                facts["sts:externalid"] = params["ExternalId"]
+            asked = Asked("sts:AssumeRole", arn, facts)
+            trust = parse_policy(role.trust_policy, kind=PolicyKind.TRUST)
+            if _decide(caller, self._request(caller, asked)[0], [trust]) is Decision.ALLOWED:
+                return
+        raise LambdaError(
+            "AccessDenied",
+            f"User: {principal.arn} is not authorized to perform: sts:AssumeRole"
+            f" on resource: {arn}",
+        )
+
+    def _check_assumable(self, arn: str) -> None:
+        role = self._directory.role(arn)
+        if role is not None:
+            trust = parse_policy(role.trust_policy, kind=PolicyKind.TRUST)
+            request = AccessRequest(service_principal(LAMBDA), "sts:AssumeRole", arn)
+            if evaluate(request, resource=[trust]) is Decision.ALLOWED:
+                return
+        raise invalid_parameter("The role defined for the function cannot be assumed by Lambda.")
+
+
+def _decide(caller: Caller, request: AccessRequest, resource: Sequence[PolicyDocument]) -> Decision:
+    return evaluate(
+        request,
+        identity=caller.identity,
+        resource=resource,
+        boundary=caller.boundary,
+        session=caller.session,
+    )
+
+
+def _why_denied(caller: Caller, request: AccessRequest, resource: Sequence[PolicyDocument]) -> str:
+    found = "identity-based"
+    if evaluate(request, resource=resource) is Decision.EXPLICITLY_DENIED:
+        found = "resource-based"
+    elif caller.boundary and _denies(request, caller.boundary):
+        return "with an explicit deny in a permissions boundary"
+    elif any(_denies(request, document) for document in caller.session):
+        found = "session"
+    article = "an" if found == "identity-based" else "a"
+    return f"with an explicit deny in {article} {found} policy"
+
+
+def _denies(request: AccessRequest, document: PolicyDocument) -> bool:
+    return evaluate(request, identity=[document]) is Decision.EXPLICITLY_DENIED
+
+
+def _why_not_allowed(
+    caller: Caller, request: AccessRequest, resource: Sequence[PolicyDocument]
+) -> str:
+    kind = "identity-based policy"
+    if evaluate(request, identity=caller.identity) is Decision.ALLOWED:
+        kind = "session policy"
+        if caller.boundary:
+            cap = evaluate(request, identity=caller.identity, boundary=caller.boundary)
+            if cap is not Decision.ALLOWED:
+                kind = "permissions boundary"
+    return f"because no {kind} allows the {request.action} action"
