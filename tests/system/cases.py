@@ -10,7 +10,10 @@ from urllib.parse import quote
 
 from tests.system.drafts import JUNK_TEXTS, MUTATIONS, NAMES, Draft, valid_draft
 
-INVOKE_PATH = "/2015-03-31/functions/{}/invocations"
+INVOKE_PATHS = (
+    "/2015-03-31/functions/{}/invocations",
+    "/2021-11-15/functions/{}/response-streaming-invocations",
+)
 
 
 @dataclass
@@ -53,7 +56,7 @@ def odd_invoke(chance: random.Random) -> Case:
         if chance.random() < 0.3:
             headers[name] = chance.choice(values)
     name = quote(chance.choice((*NAMES, *JUNK_TEXTS)), safe="%:", errors="replace")
-    path = INVOKE_PATH.format(name if chance.random() < 0.6 else "target")
+    path = chance.choice(INVOKE_PATHS).format(name if chance.random() < 0.6 else "target")
     if chance.random() < 0.3:
         junk = quote(chance.choice(JUNK_TEXTS), safe="%", errors="replace")
         path += chance.choice(
@@ -96,7 +99,8 @@ def pipelined(chance: random.Random) -> Case:
 def chunked(chance: random.Random) -> Case:
     """A body in chunks, mostly broken."""
     head = (
-        f"POST {INVOKE_PATH.format('target')} HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n"
+        f"POST {chance.choice(INVOKE_PATHS).format('target')} HTTP/1.1\r\nhost: x\r\n"
+        "transfer-encoding: chunked\r\n"
     )
     tail = chance.choice(
         (

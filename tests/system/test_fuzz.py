@@ -101,6 +101,13 @@ class Client:
             if status != 100:
                 break
             self._buffer = self._buffer[end:]
+        if b"transfer-encoding: chunked" in head[:end].lower():
+            whole = self._read_until(lambda data: data.find(b"\r\n0\r\n\r\n", end) + 1)
+            if whole is None:
+                return None
+            size = whole.index(b"\r\n0\r\n\r\n", end) + 7
+            self._buffer = whole[size:]
+            return status, whole[:size]
         declared = re.search(rb"content-length: (\d+)", head[:end].lower())
         size = end + (int(declared[1]) if declared and not head_only else 0)
         data = self._read_until(lambda data: len(data) >= size)

@@ -24,7 +24,8 @@ from lambent.http.message import Refusal, Request
 PIPELINE_MAX = 16
 LINGER_BYTES_MAX = 64 * 1024 * 1024
 DIRECT_WRITE_BYTES_MAX = 64 * 1024
-WRITE_HIGH_WATER = 1024 * 1024
+WRITE_HIGH_WATER = 256 * 1024
+"""What a slow client of a stream may leave in our memory; a part may come on top."""
 SMALL_BODY_BYTES = 9_999
 SMALL_BODY_DIGITS = len(str(SMALL_BODY_BYTES))
 """A content-length of so few digits is not worth asking the Application about."""
