@@ -1,4 +1,4 @@
-"""Tags of functions, event source mappings and code signing configs, against the running server.
+"""Tags of everything that can have them, against the running server.
 
 Golden texts: see tests/control.
 """
@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.conftest import RunningServer
+from tests.conftest import ROLE, RunningServer
 
 NAME = "configs-tags"
 QUEUE = "arn:aws:sqs:us-east-1:000000000000:configs-tags"
@@ -49,7 +49,21 @@ def signing_arn(server: RunningServer) -> str:
     return str(made["CodeSigningConfig"]["CodeSigningConfigArn"])
 
 
-@pytest.fixture(params=["function_arn", "mapping_arn", "signing_arn"])
+@pytest.fixture
+def provider_arn(server: RunningServer) -> str:
+    client = server.client("lambda")
+    try:
+        made = client.get_capacity_provider(CapacityProviderName="configs-tags")
+    except client.exceptions.ResourceNotFoundException:
+        made = client.create_capacity_provider(
+            CapacityProviderName="configs-tags",
+            VpcConfig={"SubnetIds": ["subnet-1"], "SecurityGroupIds": ["sg-1"]},
+            PermissionsConfig={"CapacityProviderOperatorRoleArn": ROLE},
+        )
+    return str(made["CapacityProvider"]["CapacityProviderArn"])
+
+
+@pytest.fixture(params=["function_arn", "mapping_arn", "signing_arn", "provider_arn"])
 def resource(request: pytest.FixtureRequest) -> str:
     return str(request.getfixturevalue(request.param))
 

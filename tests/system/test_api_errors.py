@@ -267,25 +267,6 @@ def test_a_zip_over_the_limit_is_413(there: RunningServer) -> None:
 # What is not there, and what is not to be understood
 
 
-@pytest.mark.parametrize(
-    ("method", "path", "operation"),
-    [
-        ("GET", f"{FUNCTIONS}/errors-there/policy", "GetPolicy"),
-        ("GET", "/2015-03-31/event-source-mappings", "ListEventSourceMappings"),
-        ("PUT", "/2017-10-31/functions/errors-there/concurrency", "PutFunctionConcurrency"),
-        ("GET", "/2021-10-31/functions/errors-there/url", "GetFunctionUrlConfig"),
-        ("POST", "/2014-11-13/functions/errors-there/invoke-async", "InvokeAsync"),
-    ],
-)
-def test_an_operation_that_is_not_there_is_named(
-    there: RunningServer, method: str, path: str, operation: str
-) -> None:
-    """The issue: "All other operations answer a clear error that names the operation"."""
-    answer = send(there, method, path, b"{}" if method != "GET" else None)
-    text = f"Lambent does not support the operation lambda:{operation} yet."
-    assert_error(answer, 400, "UnsupportedOperationException", text, name="message")
-
-
 def test_options_that_are_not_enforced_are_refused_by_name(there: RunningServer) -> None:
     """docs/decisions: what would be taken and not acted on is refused."""
     for changes, option in (

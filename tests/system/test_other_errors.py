@@ -154,10 +154,10 @@ def test_cloudwatch_logs_errors_have_their_type_in_the_body(there: RunningServer
             "Could not find operation Nope for version 2010-05-08",
         ),
         (
-            {"Action": "CreateUser", "UserName": "u"},
+            {"Action": "GetSAMLProvider", "SAMLProviderArn": "a" * 20},
             400,
             "UnsupportedOperationException",
-            "Lambent does not support the operation iam:CreateUser yet.",
+            "Lambent does not support the operation iam:GetSAMLProvider yet.",
         ),
         (
             {"Action": "CreateRole", "RoleName": "r", "AssumeRolePolicyDocument": "{"},
