@@ -49,6 +49,15 @@ def _signed(port: int, path: str, body: bytes) -> bytes:
     return f"POST {path} HTTP/1.1\r\n{lines}\r\n".encode() + body
 
 
+def url_request(port: int, host: str, body: bytes = EVENT) -> bytes:
+    """One whole request to a function URL, as a browser sends one."""
+    return (
+        f"POST /path?a=b HTTP/1.1\r\nHost: {host}:{port}\r\nUser-Agent: Mozilla/5.0\r\n"
+        "Accept: */*\r\nAccept-Encoding: gzip, deflate\r\nCookie: a=b; c=d\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    ).encode() + body
+
+
 def exchange(connection: socket.socket, request: bytes) -> tuple[bytes, bytes]:
     """Send one request and read its whole answer: head and body."""
     connection.sendall(request)

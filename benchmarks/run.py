@@ -45,6 +45,29 @@ def warm() -> None:
     host.report("warm_16", per_s, "1/s", target="ratio >= 0.5", met=rate >= 0.5, ratio=rate)
 
 
+def url() -> None:
+    """A request to a function URL beside an Invoke that carries an event of the same size."""
+    costs, medians = [], []
+    with host.lambent() as server:
+        server.create("echo", "def handler(event, context):\n    return {'statusCode': 200}\n")
+        config = server.client.create_function_url_config(FunctionName="echo", AuthType="NONE")
+        name = config["FunctionUrl"].removeprefix("http://").partition(":")[0]
+        request = load.url_request(server.port, name)
+        event = b'{"message": "%s"}' % (b"x" * 1_000)
+        invoke = load.signed_invoke(server.port, "echo", event)
+        for _ in range(WARM_ROUNDS):
+            invoke_us = load.one_client_p50_us(server.port, invoke, count=4000)
+            url_us = load.one_client_p50_us(server.port, request, count=4000)
+            costs.append(url_us - invoke_us)
+            medians.append(url_us)
+    more = statistics.median(costs)
+    ratio = statistics.median(medians) / (statistics.median(medians) - more)
+    met = ratio <= 2
+    host.report(
+        "url_p50", statistics.median(medians), "us", target="<= 2 Invokes", met=met, ratio=ratio
+    )
+
+
 def _first_invoke_ms(server: host.Lambent, name: str) -> float:
     request = load.signed_invoke(server.port, name)
     with load.connect(server.port) as connection:
@@ -334,6 +357,7 @@ def _clock_process() -> Iterator[socket.socket]:
 
 ALL: dict[str, Callable[[], None]] = {
     "warm": warm,
+    "url": url,
     "cold": cold,
     "ten": ten_at_once,
     "create": create,

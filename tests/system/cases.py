@@ -69,6 +69,44 @@ def odd_invoke(chance: random.Random) -> Case:
     return Case("invoke", Draft(method, path, headers, body).encode())
 
 
+def odd_url(chance: random.Random) -> Case:
+    """A function URL, by host or by path, with odd targets, headers and bodies."""
+    junk = quote(chance.choice(JUNK_TEXTS), safe="%:/?&=", errors="replace")
+    host = chance.choice(
+        (
+            "target.lambda-url.us-east-1.localhost",
+            "target.lambda-url.us-east-1.localhost",
+            "TARGET.Lambda-Url.us-east-1.on.aws:443",
+            "none.lambda-url.us-east-1.localhost",
+            "target.lambda-url.eu-west-1.localhost:x",
+            ".lambda-url.",
+            f"{junk}.lambda-url.us-east-1.localhost",
+            "localhost",
+        )
+    )
+    headers = {"host": host.replace("\n", "").replace("\r", "")}
+    for name, values in (
+        ("content-type", ("application/json", "text/plain; charset=x", "image/png", ";", "é")),
+        ("cookie", ("a=b; c=d", ";;", "=", "a" * 3_000)),
+        ("origin", ("http://page.example", "null", "*", "é")),
+        ("access-control-request-method", ("GET", "é", "")),
+        ("authorization", ("AWS4-HMAC-SHA256 Credential=x", "Basic eA==", "")),
+        ("x-amzn-trace-id", ("Root=1-5759e988-bd862e3fe1be46a994272793", "é", "x" * 3_000)),
+        ("x-forwarded-for", ("1.2.3.4", "é,", "")),
+        ("transfer-encoding", ("identity",)),
+    ):
+        if chance.random() < 0.3:
+            headers[name] = chance.choice(values)
+    path = chance.choice(("", "", "/_lambent/url/target", "/_lambent/url/", "/_lambent/url/x"))
+    tail = chance.choice(("", "/invocations", "/%zz", "//", "/..", "?", "?&=&", "?a=%ff&a=%00"))
+    method = chance.choice(("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "HEAD", "TRACE"))
+    body = chance.choice((b"", b"", b"{}", b"\xff\xfe", b"\0" * 12_000, b'"\\ud800"'))
+    if method in ("HEAD", "TRACE"):
+        body = b""
+    draft = Draft(method, f"{path}/{junk}{tail}", headers, body)
+    return Case("url", draft.encode(), head_only=method == "HEAD")
+
+
 def local_route(chance: random.Random) -> Case:
     """Lambent's own endpoints."""
     junk = quote(chance.choice(JUNK_TEXTS), safe="%", errors="replace")
@@ -167,6 +205,7 @@ def broken(chance: random.Random) -> Case:
 
 def make_case(chance: random.Random) -> Case:
     kind: Callable[[random.Random], Case] = chance.choices(
-        (mutated, odd_invoke, local_route, chunked, broken, pipelined), (50, 20, 6, 6, 15, 3)
+        (mutated, odd_invoke, odd_url, local_route, chunked, broken, pipelined),
+        (45, 17, 8, 6, 6, 15, 3),
     )[0]
     return kind(chance)

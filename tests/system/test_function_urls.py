@@ -8,6 +8,7 @@ import re
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from botocore.auth import SigV4Auth, SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from tests.conftest import RunningServer
+from tests.conftest import RunningServer, running
 from tests.system.host import wait_for
 
 ECHO = """
@@ -410,3 +411,41 @@ def test_invocations_by_url_are_metered_as_all_are(server: RunningServer) -> Non
         connection.request("GET", "/_lambent/bill")
         bill = json.loads(connection.getresponse().read())
     assert bill["functions"]["urls-metered"]["Invocations"] == 3
+
+
+def test_a_throttled_url_answers_429_and_a_reset_takes_urls_away(tmp_path: Path) -> None:
+    """[DG] urls-configuration, "Throttling function URLs"; the text of the body is UNVERIFIED."""
+    source = """
+import time
+def handler(event, context):
+    time.sleep(2 if event["rawPath"] == "/slow" else 0)
+    return "done"
+"""
+    with running(tmp_path / "data", "--concurrency", "1", "--allow-reset") as server:
+        url = make_url(server, "urls-busy", source)
+        with url.connected() as slow:
+            slow.request("GET", "/slow", headers={"Host": url.host})
+            response, body = wait_for(lambda: throttled(url), "a throttled answer")
+            assert json.loads(body) == {"Message": "Rate Exceeded."}
+            assert response.headers["x-amzn-errortype"] == "TooManyRequestsException"
+            assert slow.getresponse().read() == b"done"
+        assert url.ask()[1] == b"done"
+        assert url.ask("POST", "/_lambent/reset", headers={"Host": "localhost"})[0].status == 200
+        assert url.ask()[0].status == 403
+
+
+def throttled(url: Url) -> tuple[http.client.HTTPResponse, bytes] | None:
+    """An answer that is a 429."""
+    answer = url.ask()
+    return answer if answer[0].status == 429 else None
+
+
+def test_a_url_is_the_same_after_a_kill(tmp_path: Path) -> None:
+    with running(tmp_path / "data") as server:
+        url = make_url(server, "urls-kept", ECHO)
+        assert url.event()["rawPath"] == "/"
+        server.kill()
+        server.start()
+        again = server.client("lambda").get_function_url_config(FunctionName="urls-kept")
+        assert again["FunctionUrl"].partition(":4")[0].startswith(f"http://{url.id}.lambda-url.")
+        assert Url(server, again["FunctionUrl"]).event()["rawPath"] == "/"

@@ -49,7 +49,11 @@ def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     environment = {"CANARY_NAME": CANARY}
     with running(folder / "data", "--concurrency", "1000", environment=environment) as server:
         for name in ("target", "kept"):
-            server.create(name, "def handler(event, context):\n    return event\n")
+            source = "def handler(event, context):\n    return event\n"
+            client = server.create(name, source, Tags={"_custom_id_": name})
+            client.create_function_url_config(
+                FunctionName=name, AuthType="NONE", Cors={"AllowOrigins": ["http://page.example"]}
+            )
         yield server
 
 

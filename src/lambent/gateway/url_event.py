@@ -23,6 +23,7 @@ HOP_BY_HOP = frozenset(
     {"connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding"}
     | {"upgrade", "expect"}
 )
+_to_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
@@ -39,7 +40,7 @@ class Caller:
     org_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)  # not frozen: one is made for each request
 class UrlRequest:
     """One request to a function URL."""
 
@@ -90,7 +91,7 @@ def build_event(request: UrlRequest) -> bytes:
         event["body"], encoded = encode_body(request.body, headers.get("content-type", ""))
     event["isBase64Encoded"] = encoded
     # Lone surrogates cannot come here: headers are latin-1, the rest is decoded with replacement.
-    return json.dumps(event, ensure_ascii=False, separators=(",", ":")).encode()
+    return _to_json(event).encode()
 
 
 def split_cookies(header: str) -> list[str]:

@@ -55,7 +55,7 @@ class BadResponse(Exception):
     """The function's result is no HTTP response: 502."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class UrlResponse:
     """Status, headers and body, ready to be sent."""
 
@@ -71,26 +71,17 @@ def parse_response(payload: bytes) -> UrlResponse:
     Anything without a statusCode is the body itself, of type application/json; a string without
     its quotes, anything else as compact JSON [LS].
     """
-    try:
-        result = json.loads(payload, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError):
-        raise BadResponse from None
+    result = _from_json(payload)
     if isinstance(result, dict) and result.get("statusCode") is not None:
         headers = parse_headers(result)
         return UrlResponse(parse_status(result["statusCode"]), headers, _parse_body(result))
-    if isinstance(result, str):
-        body = result
-    else:
-        body = json.dumps(result, ensure_ascii=False, separators=(",", ":"))
+    body = result if isinstance(result, str) else _to_json(result)
     return UrlResponse(200, [("content-type", "application/json")], _encode(body))
 
 
 def parse_prelude(prelude: bytes) -> tuple[int, list[Header]]:
     """Status and headers of a stream of STREAM_TYPE. Raises BadResponse."""
-    try:
-        result = json.loads(prelude or b"{}", parse_constant=_refuse_constant)
-    except (ValueError, RecursionError):
-        raise BadResponse from None
+    result = _from_json(prelude or b"{}")
     if not isinstance(result, dict):
         raise BadResponse
     status = result.get("statusCode")
@@ -141,7 +132,7 @@ def _parse_body(result: dict[str, Any]) -> bytes:
     if body is None:
         return b""
     if isinstance(body, (dict, list)):  # as LocalStack does; AWS's answer is UNVERIFIED
-        body = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+        body = _to_json(body)
     elif not isinstance(body, str):
         body = json.dumps(body)
     if not result.get("isBase64Encoded"):
@@ -168,5 +159,17 @@ def _encode(text: str) -> bytes:
     return text.encode("utf-8", "replace")  # JSON may hold half of a surrogate pair
 
 
+def _from_json(text: bytes) -> Any:
+    try:
+        return _decode(text.decode())
+    except (ValueError, RecursionError):  # also what is no UTF-8
+        raise BadResponse from None
+
+
 def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(name)  # NaN and Infinity are no JSON
+
+
+# Made once: json.loads and json.dumps with options make a new one each time.
+_decode = json.JSONDecoder(parse_constant=_refuse_constant).decode
+_to_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
