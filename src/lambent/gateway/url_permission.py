@@ -1,0 +1,90 @@
+"""Who may call a function URL where callers are told apart: `--auth iam`.
+
+A URL of AuthType NONE is for everybody only because its function's policy says so; one of AWS_IAM
+for whom that policy or their own allow. Since October 2025 it takes two permissions: to call the
+URL, and to invoke the function by one. Source: Developer Guide, "Control access to Lambda function
+URLs".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from lambent.clock import Clock, format_iso_ms
+from lambent.domain.arns import Account
+from lambent.domain.function_url import NONE, UrlTarget
+from lambent.gateway.url_access import forbidden
+from lambent.gateway.url_event import Caller as UrlCaller
+from lambent.http.message import Request
+from lambent.policy.evaluator import AccessRequest, Decision, PolicyDocument, evaluate
+from lambent.policy.principal import ANONYMOUS, ContextValue
+from lambent.services.iam.directory import Caller
+from lambent.wire.sigv4 import Signable, SignatureError, parse_signature
+
+Documents = Callable[[str, str | None], Sequence[PolicyDocument]]
+"""The resource policies of a function by name and qualifier: `Permissions.documents`."""
+
+
+class Authenticator(Protocol):
+    """Tells who makes a request."""
+
+    def caller(self, request: Signable, service: str) -> Caller:
+        """Who signed. Raises SignatureError."""
+        ...
+
+
+class IamUrlAccess:
+    """Decides by signatures and policies."""
+
+    def __init__(
+        self, authenticator: Authenticator, documents: Documents, account: Account, clock: Clock
+    ) -> None:
+        self._authenticator = authenticator
+        self._documents = documents
+        self._account = account
+        self._clock = clock
+
+    def admit(self, target: UrlTarget, request: Request) -> UrlCaller | None:
+        """Who calls, None for a URL of AuthType NONE. Raises LambdaError AccessDeniedException."""
+        if target.config.auth_type == NONE:
+            self._check(Caller(ANONYMOUS), target)
+            return None
+        try:
+            key_id = parse_signature(request).key_id
+            caller = self._authenticator.caller(request, "lambda")
+        except SignatureError:
+            raise forbidden() from None
+        self._check(caller, target)
+        principal = caller.principal
+        return UrlCaller(
+            access_key=key_id,
+            account_id=principal.account_id,
+            caller_id=principal.user_id,
+            user_arn=principal.arn,
+            user_id=principal.user_id,
+            org_id=principal.org_id,
+        )
+
+    def _check(self, caller: Caller, target: UrlTarget) -> None:
+        now_s = self._clock.wall_s()
+        resource = self._documents(target.name, target.qualifier)
+        arn = self._account.function_arn(target.name, target.qualifier)
+        common: dict[str, ContextValue] = {
+            "aws:currenttime": f"{format_iso_ms(now_s)[:19]}Z",
+            "aws:epochtime": str(int(now_s)),
+            "lambda:functionurlauthtype": target.config.auth_type,
+        }
+        for action, context in (
+            ("lambda:InvokeFunctionUrl", common),
+            ("lambda:InvokeFunction", {**common, "lambda:invokedviafunctionurl": "true"}),
+        ):
+            decision = evaluate(
+                AccessRequest(caller.principal, action, arn, context),
+                identity=caller.identity,
+                resource=resource,
+                boundary=caller.boundary,
+                session=caller.session,
+            )
+            if decision is not Decision.ALLOWED:
+                raise forbidden()
