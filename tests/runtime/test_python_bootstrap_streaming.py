@@ -137,6 +137,33 @@ def handler(event, context):
     assert stream_of(guest.send("late"))[-1][0] is Kind.ERROR
 
 
+def test_the_end_of_an_iterator_belongs_to_its_invocation(start: Start) -> None:
+    """What `close` prints comes before the last frame, and its error is that frame."""
+    source = """
+class Lines:
+    def __init__(self, event): self.event, self.left = event, 1
+    def __iter__(self): return self
+    def __next__(self):
+        if not self.left: raise StopIteration
+        self.left -= 1
+        return "line"
+    def close(self):
+        print("closed")
+        if self.event: raise ValueError("in close")
+def handler(event, context):
+    return Lines(event)
+"""
+    guest = start(source).ready()
+    assert stream_of(guest.send(False))[-1] == (Kind.STREAM_END, b"")
+    assert guest.output == b"closed\n"
+    for _ in range(2):
+        *_, (kind, body) = stream_of(guest.send(True))
+        assert kind is Kind.ERROR
+        assert json.loads(body)["errorMessage"] == "in close"
+    assert stream_of(guest.send(False))[-1] == (Kind.STREAM_END, b"")
+    assert guest.output == b"closed\n" * 4
+
+
 def test_a_stream_ends_at_200_megabytes_with_an_error(start: Start) -> None:
     source = """
 def handler(event, context):

@@ -30,12 +30,9 @@ import _lambent_context  # type: ignore[import-not-found]
 import _lambent_logging  # type: ignore[import-not-found]
 import _lambent_marshal  # type: ignore[import-not-found]
 import _lambent_sdk  # type: ignore[import-not-found]
+import _lambent_stream  # type: ignore[import-not-found]
 
 RESPONSE_BYTES_MAX = 6291556  # 6 MiB + 100
-STREAM_BYTES_MAX = 200 * 1024 * 1024
-STREAM_CHUNK_BYTES_MAX = 65536  # a larger part goes in several frames
-STREAM_TYPE = b"application/octet-stream"  # as AWS's runtime for Node.js, unless told otherwise
-HTTP_STREAM_TYPE = b"application/vnd.awslambda.http-integration-response"
 REHEARSALS = 8
 REQUEST_ID_IN_ERRORS = sys.version_info >= (3, 9)
 
@@ -56,6 +53,8 @@ _INIT_WARNING = (
 _INVOKE = struct.Struct("<IBdHHHHI")
 # Preloaded, yet a deployment package or layer may bring its own.
 _SDK = frozenset({"boto3", "botocore", "s3transfer", "jmespath", "dateutil", "urllib3", "six"})
+
+_OWN_FILES = (__file__, _lambent_stream.__file__)
 
 Handler = Callable[[Any, Any], Any]
 
@@ -266,7 +265,14 @@ def _serve(
                     ) from None
                 body = None  # an iterator: its parts are the response
             if body is None:
-                _stream(post, result)
+                try:
+                    complete = _lambent_stream.send(post, result)
+                except _lambent_stream.BadPart as problem:
+                    raise Fault("Runtime.MarshalError", str(problem)) from None
+                if complete:
+                    post(frames.STREAM_END, b"")
+                else:
+                    post(frames.ERROR, _too_large(_lambent_stream.BYTES_MAX))
                 result = event = data = context = None
                 continue
         except Exception as problem:
@@ -293,58 +299,6 @@ def _client_context(data: Any) -> Optional[Dict[str, Any]]:
             "Runtime.LambdaContextUnmarshalError", f"Unable to parse Client Context JSON: {error}"
         ) from None
     return given
-
-
-def _stream(post: Callable[[int, bytes], None], parts: Any) -> None:
-    """Answer with what an iterator gives, each part as soon as it is there.
-
-    The first may be a dict, the head of an HTTP answer (statusCode, headers, cookies): it is sent
-    as AWS's runtime for Node.js sends the metadata of `HttpResponseStream.from`.
-    """
-    try:
-        started, left = False, STREAM_BYTES_MAX
-        for part in parts:
-            kind = getattr(parts, "content_type", None)
-            if started:
-                data = _part(part)
-            elif isinstance(part, dict):
-                post(frames.STREAM_START, HTTP_STREAM_TYPE)
-                data = _lambent_marshal.dump_result(part) + bytes(8)
-            else:
-                data = _part(part)
-                post(frames.STREAM_START, kind.encode() if isinstance(kind, str) else STREAM_TYPE)
-            started = True
-            if len(data) > left:
-                _post_parts(post, data[:left])
-                post(frames.ERROR, _too_large(STREAM_BYTES_MAX))
-                return
-            left -= len(data)
-            _post_parts(post, data)
-        if not started:
-            post(frames.STREAM_START, STREAM_TYPE)
-        post(frames.STREAM_END, b"")
-    finally:
-        close = getattr(parts, "close", None)
-        if close is not None:
-            close()
-
-
-def _part(part: Any) -> bytes:
-    if isinstance(part, bytes):
-        return part
-    if isinstance(part, str):
-        return part.encode("utf-8", "surrogatepass")
-    if isinstance(part, (bytearray, memoryview)):
-        return bytes(part)
-    raise Fault(
-        "Runtime.MarshalError",
-        f"Unable to marshal response: a stream is of bytes or str, not {type(part).__name__}",
-    )
-
-
-def _post_parts(post: Callable[[int, bytes], None], data: bytes) -> None:
-    for start in range(0, len(data), STREAM_CHUNK_BYTES_MAX):
-        post(frames.STREAM_CHUNK, data[start : start + STREAM_CHUNK_BYTES_MAX])
 
 
 def _too_large(limit: int) -> bytes:
@@ -388,7 +342,7 @@ def _stack_trace(problem: BaseException) -> List[str]:
         for frame in traceback.extract_tb(problem.__traceback__)
     ]
     own = 0
-    while own < len(found) and found[own][0] == __file__:
+    while own < len(found) and found[own][0] in _OWN_FILES:
         own += 1
     if own < len(found):
         del found[:own]
