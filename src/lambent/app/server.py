@@ -205,15 +205,16 @@ class Server:
             function = self.registry.functions.get(name)
             return {} if function is None else function.tags
 
+        authorization = Authorization(
+            directory,
+            account,
+            self.clock,
+            documents=self.plane.permissions.documents,
+            tags=tags,
+        )
+        self.plane.role_permissions.allows = authorization.role_allows
         return Access(
-            IamAuthentication(directory, tokens, account, self.clock, root_key),
-            Authorization(
-                directory,
-                account,
-                self.clock,
-                documents=self.plane.permissions.documents,
-                tags=tags,
-            ),
+            IamAuthentication(directory, tokens, account, self.clock, root_key), authorization
         )
 
     async def stop(self) -> None:

@@ -13,6 +13,7 @@ from lambent.control.kinds import EVENT_INVOKE_CONFIGS
 from lambent.control.paging import Page, take_page
 from lambent.control.registry import Registry
 from lambent.control.resources import Put, Remove
+from lambent.control.role_permissions import RolePermissions
 from lambent.domain.arns import LATEST, FunctionRef, parse_function_ref
 from lambent.domain.errors import LambdaError, invalid_parameter, resource_not_found
 from lambent.domain.event_invoke import EventInvokeConfig
@@ -40,9 +41,17 @@ class Settings:
 class EventInvokeConfigs:
     """The operations on event-invoke configs of one account."""
 
-    def __init__(self, registry: Registry, functions: Functions, *, clock: Clock) -> None:
+    def __init__(
+        self,
+        registry: Registry,
+        functions: Functions,
+        roles: RolePermissions,
+        *,
+        clock: Clock,
+    ) -> None:
         self._registry = registry
         self._functions = functions
+        self._roles = roles
         self._clock = clock
 
     def find(self, name: str, qualifier: str | None) -> EventInvokeConfig | None:
@@ -122,6 +131,8 @@ class EventInvokeConfigs:
                 )
             if service == "lambda":
                 self._check_target(ref, arn)
+            role = self._functions.get_version(ref.name, ref.qualifier).role
+            self._roles.check_destination(role, arn)
 
     def _check_target(self, ref: FunctionRef, arn: str) -> None:
         account = self._registry.account

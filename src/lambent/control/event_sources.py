@@ -18,6 +18,7 @@ from lambent.control.kinds import EVENT_SOURCE_MAPPINGS
 from lambent.control.paging import Page, take_page
 from lambent.control.registry import Registry
 from lambent.control.resources import ACCOUNT, Put, Remove
+from lambent.control.role_permissions import RolePermissions
 from lambent.control.rules import check_tags
 from lambent.domain.arns import FunctionRef, parse_function_ref
 from lambent.domain.errors import (
@@ -39,9 +40,17 @@ Answer = tuple[EventSourceMapping, MappingState]
 class EventSources:
     """The operations on event source mappings of one account."""
 
-    def __init__(self, registry: Registry, functions: Functions, *, clock: Clock) -> None:
+    def __init__(
+        self,
+        registry: Registry,
+        functions: Functions,
+        roles: RolePermissions,
+        *,
+        clock: Clock,
+    ) -> None:
         self._registry = registry
         self._functions = functions
+        self._roles = roles
         self._clock = clock
 
     def get(self, key: str) -> EventSourceMapping:
@@ -101,6 +110,7 @@ class EventSources:
                 modified_s=self._clock.wall_s(),
             )
             self._refuse_duplicate(mapping)
+            self._check_role(mapping)
             await self._put(mapping)
         return mapping, MappingState.CREATING
 
@@ -124,6 +134,7 @@ class EventSources:
                 ref = self._function(params["FunctionName"])
                 changed = replace(changed, function_name=ref.name, qualifier=ref.qualifier)
                 self._refuse_duplicate(changed)
+            self._check_role(changed)
             await self._put(changed)
         if changed.enabled == current.enabled:
             return changed, MappingState.UPDATING
@@ -161,6 +172,13 @@ class EventSources:
         except LambdaError:
             raise invalid_parameter("Function does not exist") from None  # [LS]
         return ref
+
+    def _check_role(self, mapping: EventSourceMapping) -> None:
+        """The function's role may read the source, and write to the destination of failures."""
+        role = self._functions.get_version(mapping.function_name, mapping.qualifier).role
+        self._roles.check_source(role, SourceType(mapping.source_type), mapping.source_arn)
+        failures = (mapping.options.get("DestinationConfig") or {}).get("OnFailure") or {}
+        self._roles.check_destination(role, failures.get("Destination") or "")
 
     def _refuse_duplicate(self, mapping: EventSourceMapping) -> None:
         """One mapping for a source and a function; of a broker, for each of its topics."""

@@ -17,6 +17,7 @@ from lambent.control.layers import Layers
 from lambent.control.permissions import Permissions
 from lambent.control.recursion import Recursion
 from lambent.control.registry import Registry
+from lambent.control.role_permissions import RolePermissions
 from lambent.control.runtime_management import RuntimeManagements
 from lambent.control.signing import Signing
 from lambent.control.tags import Tags
@@ -32,6 +33,7 @@ class Plane:
         self.registry = registry
         self.concurrency = concurrency
         self.capacity_providers = CapacityProviders(registry, clock=clock)
+        self.role_permissions = RolePermissions()
         self.layers = Layers(registry, clock=clock)
         self.versions = Versions(registry, clock=clock)
         self.signing = Signing(registry, clock=clock)
@@ -45,9 +47,13 @@ class Plane:
             clock=clock,
         )
         self.function_scalings = FunctionScalings(registry, self.functions)
-        self.event_invoke = EventInvokeConfigs(registry, self.functions, clock=clock)
+        self.event_invoke = EventInvokeConfigs(
+            registry, self.functions, self.role_permissions, clock=clock
+        )
         self.aliases = Aliases(registry)
-        self.event_sources = EventSources(registry, self.functions, clock=clock)
+        self.event_sources = EventSources(
+            registry, self.functions, self.role_permissions, clock=clock
+        )
         self.runtime_management = RuntimeManagements(registry)
         self.urls = FunctionUrls(registry, clock=clock)
         self.permissions = Permissions(registry, self.functions)

@@ -63,6 +63,13 @@ class Authorization:
         )
         self._check_one(caller, asked, "lambda")
 
+    def role_allows(self, role_arn: str, action: str, resource: str) -> bool:
+        """Whether a role's own policies allow an action; not where there is no such role."""
+        caller = self._directory.caller_of_role(role_arn)
+        return caller is not None and (
+            self.decide(caller, Asked(action, resource)) is Decision.ALLOWED
+        )
+
     def decide(self, caller: Caller, asked: Asked) -> Decision:
         """What the policies say."""
         request, resource = self._request(caller, asked)

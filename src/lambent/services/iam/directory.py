@@ -135,6 +135,21 @@ class Directory:
         role = self._now.roles.get(name)
         return None if role is None else self._account.role_arn(role.name, role.path)
 
+    def caller_of_role(self, arn: str) -> Caller | None:
+        """What the role of exactly that ARN may do, whoever assumes it."""
+        role = self.role(arn)
+        if role is None:
+            return None
+        account_id = self._account.account_id
+        principal = Principal(
+            "assumed-role",
+            account_id,
+            f"arn:aws:sts::{account_id}:assumed-role/{role.name}/lambda",
+            role_arn=arn,
+            user_id=f"{role.role_id}:lambda",
+        )
+        return self._make("role", role.name, principal, role.permissions_boundary)
+
     def role_id(self, arn: str) -> str:
         """Of a role that exists, else what stands in for it."""
         role = self.role(arn)
