@@ -34,7 +34,8 @@ from lambent.gateway.gateway import Gateway
 from lambent.gateway.invoke_route import InvokeRoute
 from lambent.gateway.invoke_streaming_route import InvokeStreamingRoute
 from lambent.gateway.local import LocalRoutes
-from lambent.gateway.url_access import OpenAccess
+from lambent.gateway.url_access import OpenAccess, UrlAccess
+from lambent.gateway.url_permission import IamUrlAccess
 from lambent.gateway.url_route import UrlRoute
 from lambent.http.protocol import HttpLimits
 from lambent.http.server import HttpServer
@@ -174,7 +175,7 @@ class Server:
             urls=UrlRoute(
                 self.plane.urls,
                 self.invoker,
-                OpenAccess(self.account),
+                self._url_access(access),
                 self.account,
                 wall_s=self.clock.wall_s,
                 step=self.plane.recursion.step,
@@ -193,6 +194,13 @@ class Server:
         self.http = HttpServer(gateway, HTTP_LIMITS)
         self.port = await self.http.listen(self.settings.host, self.settings.port)
         await self.queue.start()
+
+    def _url_access(self, access: Access) -> UrlAccess:
+        """Who may call function URLs, by the setting."""
+        if self.settings.auth == "open":
+            return OpenAccess(self.account)
+        documents = self.plane.permissions.documents
+        return IamUrlAccess(access.authentication, documents, self.account, self.clock)
 
     async def _make_access(self, tokens: SessionTokens) -> Access:
         """Who may call, by the setting."""
