@@ -155,6 +155,62 @@ def test_listings_of_versions_come_in_pages(api: Any) -> None:
     assert found == ["$LATEST", "1", "2", "3"]
 
 
+def on_provider(api: Any, name: str, code: str, **options: Any) -> dict[str, Any]:
+    provider = api.create_capacity_provider(
+        CapacityProviderName=name,
+        VpcConfig={"SubnetIds": ["subnet-1"], "SecurityGroupIds": ["sg-1"]},
+        PermissionsConfig={
+            "CapacityProviderOperatorRoleArn": "arn:aws:iam::000000000000:role/operator"
+        },
+    )["CapacityProvider"]
+    on_it = {"CapacityProviderArn": provider["CapacityProviderArn"]}
+    return create(
+        api,
+        name,
+        code,
+        MemorySize=2048,
+        CapacityProviderConfig={"LambdaManagedInstancesCapacityProviderConfig": on_it},
+        **options,
+    )
+
+
+def test_latest_published_is_published_over_and_over(api: Any) -> None:
+    """[DG] "$LATEST.PUBLISHED version in Lambda Managed Instances"."""
+    name, number = "versions-over", "$LATEST.PUBLISHED"
+    arn = f"arn:aws:lambda:us-east-1:000000000000:function:{name}:{number}"
+    on_provider(api, name, "first")
+    to = {"PublishTo": "LATEST_PUBLISHED"}
+    published = api.publish_version(FunctionName=name, **to)
+    assert (published["Version"], published["FunctionArn"]) == (number, arn)
+    again = api.publish_version(FunctionName=name, **to)
+    assert again["RevisionId"] == published["RevisionId"], "nothing changed"
+    api.update_function_code(FunctionName=name, ZipFile=package("second"))
+    assert run(api, name)[0]["code"] == "first", "an unqualified call runs what was published"
+    said, executed = run(api, name, number)
+    assert said["version"] == executed == number
+    assert run(api, name, "$LATEST")[0]["code"] == "second"
+    assert api.publish_version(FunctionName=name, **to)["CodeSha256"] != published["CodeSha256"]
+    assert run(api, name)[0]["code"] == "second"
+    answer = api.update_function_code(FunctionName=name, ZipFile=package("third"), **to)
+    assert (answer["Version"], answer["State"]) == (number, "Pending")
+    assert run(api, name)[0]["code"] == "third"
+    assert api.publish_version(FunctionName=name)["Version"] == "1"
+    listed = api.list_versions_by_function(FunctionName=name)["Versions"]
+    assert [one["Version"] for one in listed] == ["$LATEST", number, "1"]
+    found = api.get_function_configuration(FunctionName=arn)
+    assert (found["FunctionArn"], found["Version"]) == (arn, number)
+    api.create_alias(FunctionName=name, Name="live", FunctionVersion=number)
+    assert run(api, name, "live")[1] == number
+    with pytest.raises(api.exceptions.ResourceConflictException):
+        api.delete_function(FunctionName=name, Qualifier=number)
+    api.delete_alias(FunctionName=name, Name="live")
+    api.delete_function(FunctionName=name, Qualifier=number)
+    with pytest.raises(api.exceptions.ResourceNotFoundException):
+        api.get_function(FunctionName=name, Qualifier=number)
+    created = on_provider(api, f"{name}-created", "first", Publish=True, **to)
+    assert created["Version"] == number
+
+
 def test_every_error_of_versions(api: Any, server: RunningServer) -> None:
     """What the model lists for PublishVersion and ListVersionsByFunction."""
     name = "versions-errors"

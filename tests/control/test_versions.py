@@ -344,3 +344,36 @@ def test_publishing_to_latest_published_needs_a_capacity_provider(
         assert "CapacityProviderConfig" in text
 
     play(tmp_path, act)
+
+
+def test_latest_published_survives_a_restart_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    to = {"FunctionName": "f", "PublishTo": "LATEST_PUBLISHED"}
+
+    async def act(scene: Scene) -> None:
+        provider = await scene.call(
+            "CreateCapacityProvider",
+            CapacityProviderName="p",
+            VpcConfig={"SubnetIds": ["subnet-1"], "SecurityGroupIds": ["sg-1"]},
+            PermissionsConfig={
+                "CapacityProviderOperatorRoleArn": "arn:aws:iam::000000000000:role/operator"
+            },
+        )
+        arn = provider["CapacityProvider"]["CapacityProviderArn"]
+        on_it = {"LambdaManagedInstancesCapacityProviderConfig": {"CapacityProviderArn": arn}}
+        await scene.create(MemorySize=2048, CapacityProviderConfig=on_it)
+        await scene.call("PublishVersion", **to)
+        await scene.call("UpdateFunctionCode", FunctionName="f", ZipFile=OTHER_CODE)
+        assert scene.control.functions.route("f", None).version == "$LATEST.PUBLISHED"
+
+    async def after_restart(scene: Scene) -> None:
+        old = scene.control.functions.route("f", None)
+        assert scene.control.files.zip_path(old.code.digest).read_bytes() == CODE
+        assert (await publish(scene))["Version"] == "1"
+        await scene.call("PublishVersion", **to)
+        new = scene.control.functions.route("f", None)
+        assert scene.control.files.zip_path(new.code.digest).read_bytes() == OTHER_CODE
+        assert not scene.control.files.has(old.code.digest), "nothing needs it any more"
+        assert await numbers(scene) == ["$LATEST", "$LATEST.PUBLISHED", "1"]
+
+    play(tmp_path, act)
+    play(tmp_path, after_restart)

@@ -9,6 +9,7 @@ from lambent.api.options import refuse_unsupported, take_zip
 from lambent.control.downloads import Downloads
 from lambent.control.functions import Functions
 from lambent.control.rules import Configuration
+from lambent.control.versions import Publish
 from lambent.domain.arns import LATEST, Account, parse_function_ref
 from lambent.domain.errors import LambdaError, invalid_parameter
 from lambent.domain.function import FunctionVersion
@@ -61,7 +62,7 @@ class FunctionOperations:
             parse_configuration(params),
             code,
             tags=params.get("Tags") or {},
-            publish=_publishes(params),
+            publish=parse_publish(params),
             code_signing_config_arn=params.get("CodeSigningConfigArn"),
         )
         return format_version(version, context.account, qualifier=_number(version))
@@ -123,7 +124,7 @@ class FunctionOperations:
             architectures=_tuple(params.get("Architectures")),
             revision_id=params.get("RevisionId"),
             dry_run=bool(params.get("DryRun")),
-            publish=_publishes(params),
+            publish=parse_publish(params),
         )
         return format_version(version, context.account, qualifier=_number(version))
 
@@ -216,18 +217,11 @@ def format_listed(version: FunctionVersion, account: Account, *, qualified: bool
     return {member: value for member, value in shape.items() if member not in _NOT_LISTED}
 
 
-def _publishes(params: Shape) -> bool:
-    """Whether the operation is to publish a version; refuses to publish where it cannot."""
-    check_publish_to(params)
-    return bool(params.get("Publish"))
-
-
-def check_publish_to(params: Shape) -> None:
-    """$LATEST.PUBLISHED is for functions on a capacity provider. Text: unverified."""
-    if params.get("PublishTo"):
-        raise invalid_parameter(
-            "PublishTo is supported only for functions with a CapacityProviderConfig."
-        )
+def parse_publish(params: Shape, *, default: Publish = Publish.NO) -> Publish:
+    """PublishTo says where to; on its own it asks for the publication as well (unverified)."""
+    if params.get("PublishTo") == "LATEST_PUBLISHED":
+        return Publish.TO_LATEST_PUBLISHED
+    return Publish.AS_NUMBER if params.get("Publish") else default
 
 
 def _number(version: FunctionVersion) -> str | None:

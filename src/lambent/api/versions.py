@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from lambent.api.functions import check_publish_to, format_listed, format_version, unqualified
-from lambent.control.versions import Versions
+from lambent.api.functions import format_listed, format_version, parse_publish, unqualified
+from lambent.control.versions import Publish, Versions
 from lambent.domain.arns import parse_function_ref
 from lambent.domain.request import Handler, RequestContext
 
@@ -27,12 +27,12 @@ class VersionOperations:
 
     async def publish_version(self, params: Shape, context: RequestContext) -> Shape:
         name = unqualified(params["FunctionName"], context.account)
-        check_publish_to(params)
         version = await self._versions.publish(
             name,
             code_sha256=params.get("CodeSha256"),
             description=params.get("Description"),
             revision_id=params.get("RevisionId"),
+            publish=parse_publish(params, default=Publish.AS_NUMBER),
         )
         return format_version(version, context.account, qualifier=version.version)
 

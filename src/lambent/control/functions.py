@@ -25,8 +25,8 @@ from lambent.control.registry import Registry, digests_of, with_state
 from lambent.control.resources import Change
 from lambent.control.rules import Configuration
 from lambent.control.runtime_management import unpin
-from lambent.control.versions import Versions, page_of_all
-from lambent.domain.arns import LATEST
+from lambent.control.versions import Publish, Versions, check_publish_to, page_of_all
+from lambent.domain.arns import LATEST, LATEST_PUBLISHED
 from lambent.domain.errors import invalid_parameter, resource_conflict, resource_not_found
 from lambent.domain.function import (
     CodePackage,
@@ -92,7 +92,15 @@ class Functions:
 
         Raises ResourceNotFoundException.
         """
-        if qualifier is not None and qualifier != LATEST:
+        if qualifier is None:
+            function = self._registry.functions.get(name)
+            if function is not None:
+                latest = function.latest
+                if latest.capacity_provider is None:
+                    return latest
+                # [DG] "Lambda implicitly invokes the $LATEST.PUBLISHED version"
+                return function.versions.get(LATEST_PUBLISHED, latest)
+        elif qualifier != LATEST:
             alias = self._registry.resources.get(ALIASES, name, qualifier)
             if alias is not None and alias.weights:
                 return self.get_version(name, alias.choose(self._throw()))
@@ -131,7 +139,7 @@ class Functions:
         code: bytes,
         *,
         tags: Mapping[str, str],
-        publish: bool = False,
+        publish: Publish = Publish.NO,
         code_signing_config_arn: str | None = None,
     ) -> FunctionVersion:
         """A new function, as AWS's answer shows it. Nothing remains of one that fails.
@@ -160,6 +168,7 @@ class Functions:
             size_bytes = package.size_bytes * (2 if publish else 1)
             held.enter_context(self._registry.reserving(size_bytes))
             draft = self._draft(name, configuration, package, layers)
+            check_publish_to(draft, publish)
             check_memory(draft)
             if config is not None:
                 await self._code_signing.check_layers(config, layers)
@@ -188,6 +197,8 @@ class Functions:
                 arn = provider_arn(configuration.capacity_provider)
                 held.enter_context(self._capacity_providers.attaching(arn))
             generation = held.enter_context(self._changing(name))
+            digests = [layer.package.digest for layer in layers]
+            held.enter_context(self._registry.files.holding(digests))
             config = self._code_signing.of(name)
             if config is not None and configuration.layers is not None:
                 await self._code_signing.check_layers(config, layers)
@@ -205,7 +216,7 @@ class Functions:
         architectures: tuple[str, ...] | None,
         revision_id: str | None,
         dry_run: bool,
-        publish: bool = False,
+        publish: Publish = Publish.NO,
     ) -> FunctionVersion:
         """New code for $LATEST; `dry_run` validates all of it and changes nothing.
 
@@ -214,6 +225,7 @@ class Functions:
         """
         current = self._registry.find(name).latest
         rules.check_revision(revision_id, current.revision_id)
+        check_publish_to(current, publish)
         with self._changing(name) as generation:
             async with self._registry.storing(code) as package:
                 growth = max(0, package.size_bytes - current.code.size_bytes)
@@ -294,7 +306,7 @@ class Functions:
         version: FunctionVersion,
         *,
         tags: Mapping[str, str] | None = None,
-        publish: bool = False,
+        publish: Publish = Publish.NO,
         changes: Sequence[Change] = (),
     ) -> FunctionVersion | None:
         """Make everything that the version needs, then commit it as $LATEST.
@@ -306,8 +318,10 @@ class Functions:
             await self._registry.packages.merge([layer.package.digest for layer in version.layers])
             state = await self._registry.publisher.prepare(version)
             settled = replace(with_state(version, state), revision_id=str(uuid.uuid4()))
-            existing = self._versions.unchanged(settled) if publish else None
-            new = self._versions.snapshot(settled) if publish and existing is None else None
+            existing = self._versions.unchanged(settled, publish) if publish else None
+            new = None
+            if publish and existing is None:
+                new = self._versions.snapshot(settled, publish)
             await self._registry.store_latest(
                 generation, settled, tags=tags, published=new, changes=changes
             )

@@ -26,7 +26,7 @@ from lambent.control.resources import (
     write_changes,
 )
 from lambent.domain import limits
-from lambent.domain.arns import LATEST, Account
+from lambent.domain.arns import LATEST, LATEST_PUBLISHED, Account
 from lambent.domain.errors import LambdaError, resource_conflict, resource_not_found
 from lambent.domain.function import (
     CodePackage,
@@ -301,7 +301,9 @@ class Registry:
 
         await self.commit(generation, write, apply, digests=digests)
         if before is not None:
-            await self.sweep(digests_of(before.latest))
+            replaced = published and before.versions.get(published.version)
+            gone = [before.latest, *([replaced] if replaced else [])]
+            await self.sweep({digest for one in gone for digest in digests_of(one)})
 
     async def store_published(
         self, generation: int, version: FunctionVersion, *, revision_id: str | None = None
@@ -311,7 +313,8 @@ class Registry:
         `revision_id` becomes $LATEST's, whose environments run on: nothing else of it changes.
         """
         digests = digests_of(version)
-        latest = self.functions[version.name].latest
+        function = self.functions[version.name]
+        before, latest = function.versions.get(version.version), function.latest
         if revision_id is not None:
             latest = replace(latest, revision_id=revision_id)
 
@@ -327,13 +330,18 @@ class Registry:
             self._show_published(version)
 
         await self.commit(generation, write, apply, digests=digests)
+        if before is not None:
+            await self.sweep(digests_of(before))
 
     def _show_published(self, version: FunctionVersion) -> None:
         name, number = version.name, version.version
         function = self.functions[name]
         versions = {**function.versions, number: version}
         self.functions[name] = replace(function, versions=versions)
-        self.version_numbers[name] = max(self.version_numbers.get(name, 0), int(number))
+        if number == LATEST_PUBLISHED:
+            self.retirer.retire(name, number)  # it may have been there before, as something else
+        else:
+            self.version_numbers[name] = max(self.version_numbers.get(name, 0), int(number))
 
     async def delete_published(
         self, generation: int, version: FunctionVersion, changes: Sequence[Change] = ()

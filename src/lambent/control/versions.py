@@ -9,6 +9,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from dataclasses import replace
+from enum import Enum
 
 from lambent.clock import Clock, format_iso_ms
 from lambent.control import rules
@@ -17,7 +18,7 @@ from lambent.control.kinds import ALIASES
 from lambent.control.paging import Page, take_page
 from lambent.control.qualifiers import changes_on_delete
 from lambent.control.registry import Registry
-from lambent.domain.arns import LATEST
+from lambent.domain.arns import LATEST, LATEST_PUBLISHED
 from lambent.domain.errors import invalid_parameter, resource_conflict
 from lambent.domain.function import Function, FunctionVersion, State
 
@@ -35,6 +36,17 @@ _OF_THE_VERSION = (
 )
 
 
+class Publish(Enum):
+    """Whether and as what an operation publishes $LATEST; false where it does not."""
+
+    NO = ""
+    AS_NUMBER = "number"
+    TO_LATEST_PUBLISHED = LATEST_PUBLISHED
+
+    def __bool__(self) -> bool:
+        return self is not Publish.NO
+
+
 class Versions:
     """The operations on published versions of one account's functions."""
 
@@ -49,8 +61,12 @@ class Versions:
         code_sha256: str | None,
         description: str | None,
         revision_id: str | None,
+        publish: Publish = Publish.AS_NUMBER,
     ) -> FunctionVersion:
-        """$LATEST under the next number; the newest version where nothing changed since."""
+        """$LATEST under the next number; the newest version where nothing changed since.
+
+        As $LATEST.PUBLISHED it takes the place of what that was.
+        """
         latest = self._registry.find(name).latest
         rules.check_revision(revision_id, latest.revision_id)
         if code_sha256 and code_sha256 != latest.code.sha256_b64:  # [LS]
@@ -58,42 +74,53 @@ class Versions:
                 f"CodeSHA256 ({code_sha256}) is different from current CodeSHA256 in $LATEST "
                 f"({latest.code.sha256_b64}). Please try again with the CodeSHA256 in $LATEST."
             )
+        check_publish_to(latest, publish)
         check_settled(latest)
         with self._registry.changing(name) as generation:
-            existing = self.unchanged(latest)
+            existing = self.unchanged(latest, publish)
             if existing is not None:
                 return existing
             with self._registry.reserving(latest.code.size_bytes):
-                version = self.snapshot(latest, description)
+                version = self.snapshot(latest, publish, description)
                 # AWS gives $LATEST a new RevisionId when it is published [LS].
                 await self._registry.store_published(
                     generation, version, revision_id=str(uuid.uuid4())
                 )
         return version
 
-    def snapshot(self, latest: FunctionVersion, description: str | None = None) -> FunctionVersion:
+    def snapshot(
+        self,
+        latest: FunctionVersion,
+        publish: Publish = Publish.AS_NUMBER,
+        description: str | None = None,
+    ) -> FunctionVersion:
         """What `latest` is as a published version; its number is not yet given out."""
         check_room(self._registry, latest)
         number = self._registry.version_numbers.get(latest.name, 0) + 1
         return replace(
             latest,
-            version=str(number),
+            version=LATEST_PUBLISHED if publish is Publish.TO_LATEST_PUBLISHED else str(number),
             description=latest.description if description is None else description,
             source_description=latest.description,
             last_modified=format_iso_ms(self._clock.wall_s()),
             revision_id=str(uuid.uuid4()),
         )
 
-    def unchanged(self, latest: FunctionVersion) -> FunctionVersion | None:
+    def unchanged(
+        self, latest: FunctionVersion, publish: Publish = Publish.AS_NUMBER
+    ) -> FunctionVersion | None:
         """The newest version, where it was published from the same code and configuration.
 
-        A description that only PublishVersion gave makes no difference [LS].
+        Of $LATEST.PUBLISHED likewise. A description that only PublishVersion gave makes no
+        difference [LS].
         """
         function = self._registry.functions.get(latest.name)
         if function is None:
             return None
-        number = self._registry.version_numbers.get(latest.name, 0)
-        newest = function.versions.get(str(number))
+        number = str(self._registry.version_numbers.get(latest.name, 0))
+        if publish is Publish.TO_LATEST_PUBLISHED:
+            number = LATEST_PUBLISHED
+        newest = function.versions.get(number)
         if newest is None or newest.source_description != latest.description:
             return None
         same = {member: getattr(newest, member) for member in _OF_THE_VERSION}
@@ -122,7 +149,7 @@ class Versions:
                 "$LATEST version cannot be deleted without deleting the function."
             )
         self._registry.find(name, qualifier)
-        if not qualifier.isdecimal():
+        if not qualifier.isdecimal() and qualifier != LATEST_PUBLISHED:
             raise invalid_parameter("Deletion of aliases is not currently supported.")
         with self._registry.changing(name) as generation:
             async with self._registry.settling:
@@ -155,6 +182,14 @@ def check_settled(latest: FunctionVersion) -> None:
         )
 
 
+def check_publish_to(latest: FunctionVersion, publish: Publish) -> None:
+    """Only functions on a capacity provider have $LATEST.PUBLISHED [DG]. Text: unverified."""
+    if publish is Publish.TO_LATEST_PUBLISHED and latest.capacity_provider is None:
+        raise invalid_parameter(
+            "PublishTo is supported only for functions with a CapacityProviderConfig."
+        )
+
+
 def page_of_all(
     functions: Sequence[Function], *, marker: str | None, items_max: int
 ) -> Page[FunctionVersion]:
@@ -168,5 +203,7 @@ def page_of_all(
 
 
 def _sort_key(version: FunctionVersion) -> str:
-    """Sorts as text: $LATEST, then the numbers."""
-    return f"{0 if version.version == LATEST else int(version.version):020d}"
+    """Sorts as text: $LATEST, $LATEST.PUBLISHED, then the numbers."""
+    if version.version.startswith(LATEST):
+        return f"{0:020d}{version.version}"
+    return f"{int(version.version):020d}"

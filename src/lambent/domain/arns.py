@@ -10,13 +10,15 @@ from lambent.domain.errors import invalid_parameter, resource_not_found
 from lambent.domain.limits import FUNCTION_NAME_MAX
 
 LATEST = "$LATEST"
+LATEST_PUBLISHED = "$LATEST.PUBLISHED"
+"""The version without a number of a function on a capacity provider: published over and over."""
 PARTITION = "aws"
 
 _FUNCTION = re.compile(
     r"^(?:arn:(?P<partition>aws[a-zA-Z-]*):lambda:)?"
     r"(?:(?P<region>(?:eusc-)?[a-z]{2}(?:-gov|-iso[a-z]?)?-[a-z]+-\d):)?"
     r"(?:(?P<account>\d{12}):)?(?:function:)?"
-    r"(?P<name>[a-zA-Z0-9-_]+)(?::(?P<qualifier>\$LATEST|[a-zA-Z0-9-_]+))?\Z"
+    r"(?P<name>[a-zA-Z0-9-_]+)(?::(?P<qualifier>\$LATEST(?:\.PUBLISHED)?|[a-zA-Z0-9-_]+))?\Z"
 )
 
 _LAYER = re.compile(

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
 
-from lambent.domain.arns import LATEST, Account
+from lambent.domain.arns import LATEST, LATEST_PUBLISHED, Account
 from lambent.domain.function import (
     CodePackage,
     FileSystem,
@@ -68,7 +68,7 @@ def store_revision(
             """UPDATE function_versions
                SET configuration = json_set(configuration, '$.revision_id', ?)
                WHERE account_id = ? AND region = ? AND name = ? AND version = ?""",
-            (revision_id, *_key(account, name), int(version)),
+            (revision_id, *_key(account, name), _number(version)),
         )
     return done.rowcount == 1
 
@@ -105,7 +105,7 @@ def store_version(
     digests: Iterable[str],
 ) -> None:
     """Insert or replace a published version; its number is never given out again."""
-    number = int(version.version)
+    number = _number(version.version)
     connection.execute(
         """INSERT OR REPLACE INTO function_versions
            (account_id, region, name, version, configuration) VALUES (?, ?, ?, ?, ?)""",
@@ -127,7 +127,7 @@ def delete_version(
     connection.execute(
         """DELETE FROM function_versions
            WHERE account_id = ? AND region = ? AND name = ? AND version = ?""",
-        (*_key(account, name), int(version)),
+        (*_key(account, name), _number(version)),
     )
     _refer(connection, account.function_arn(name, version), ())
 
@@ -144,12 +144,13 @@ def load_version_numbers(connection: sqlite3.Connection, account: Account) -> di
 def load_functions(connection: sqlite3.Connection, account: Account) -> list[Function]:
     key = (account.account_id, account.region)
     versions: dict[str, dict[str, FunctionVersion]] = {}
-    for name, number, text in connection.execute(
-        """SELECT name, version, configuration FROM function_versions
+    for name, text in connection.execute(
+        """SELECT name, configuration FROM function_versions
            WHERE account_id = ? AND region = ? ORDER BY name, version""",
         key,
     ):
-        versions.setdefault(name, {})[str(number)] = decode_version(text)
+        version = decode_version(text)
+        versions.setdefault(name, {})[version.version] = version
     rows = connection.execute(
         """SELECT name, configuration, tags FROM functions
            WHERE account_id = ? AND region = ? ORDER BY name""",
@@ -240,6 +241,11 @@ def load_or_store_secret(connection: sqlite3.Connection, name: str, value: bytes
     connection.execute("INSERT OR IGNORE INTO secrets (name, value) VALUES (?, ?)", (name, value))
     row = connection.execute("SELECT value FROM secrets WHERE name = ?", (name,)).fetchone()
     return bytes(row[0])
+
+
+def _number(version: str) -> int:
+    """The key of a published version; $LATEST.PUBLISHED comes before the first."""
+    return 0 if version == LATEST_PUBLISHED else int(version)
 
 
 def _key(account: Account, name: str) -> Key:
