@@ -117,3 +117,13 @@ def test_a_duration_is_read_as_a_person_writes_it(text: str, seconds: float) -> 
 def test_what_is_not_a_duration_is_refused_with_an_example(text: str) -> None:
     with pytest.raises(argparse.ArgumentTypeError, match="1h30m"):
         parse_duration_s(text)
+
+
+@pytest.mark.parametrize("rate", [32 * 1024, 64 * 1024 * 1024])
+def test_the_rate_of_streams_has_the_range_of_awss_emulator(rate: int) -> None:
+    """Facts, 'Quotas' [RIE]."""
+    arguments = parse("start", "--stream-bytes-per-s", str(rate))
+    assert load_settings({}, settings_overrides(arguments)).stream_bytes_per_s == rate
+    for wrong in (32 * 1024 - 1, 64 * 1024 * 1024 + 1):
+        with pytest.raises(ValueError, match="LAMBENT_STREAM_BYTES_PER_S"):
+            load_settings({"LAMBENT_STREAM_BYTES_PER_S": str(wrong)}, {})

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from hypothesis import given
 from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from lambent.clock import ManualClock
 from lambent.domain.limits import RESPONSE_BYTES_MAX, STREAM_BYTES_MAX
@@ -186,3 +187,51 @@ def test_a_stream_is_cut_at_200_megabytes() -> None:
     scene.take(1)
     assert scene.stream.collected() == (b"", failures.STREAM_TOO_LARGE)
     assert sink.got == STREAM_BYTES_MAX
+
+
+class StreamLife(RuleBasedStateMachine):
+    """Any order of parts, reads, stops, goes and timers: nothing is lost, and holds balance."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sink = Sink()
+        self.scene = Scene(self.sink)
+        self.taken = 0
+        self.closed = False
+
+    @precondition(lambda self: not self.closed)
+    @rule(size=st.integers(0, 3 * MIB), idle_s=st.floats(0.0, 2.0))
+    def read(self, size: int, idle_s: float) -> None:
+        self.scene.clock.advance(idle_s)
+        self.scene.stream.take(bytes(size))
+        self.taken += size
+        self.scene.stream.flush(self.scene.clock.now())
+
+    @rule(takes_more=st.booleans())
+    def client(self, takes_more: bool) -> None:
+        self.sink.takes_more = takes_more
+        if takes_more:
+            self.sink.resume()
+
+    @precondition(lambda self: self.scene.timers.pending)
+    @rule()
+    def time_passes(self) -> None:
+        self.scene.timers.fire()
+
+    @rule()
+    def close(self) -> None:
+        if not self.closed:
+            self.scene.stream.flush(self.scene.clock.now())
+            self.scene.stream.close()
+            self.closed = True
+
+    @invariant()
+    def holds_balance(self) -> None:
+        assert len(self.scene.timers.pending) <= 1
+        assert 0 <= self.scene.source.holds - len(self.scene.timers.pending) <= 1
+        assert self.sink.got == self.taken
+        if self.closed:
+            assert self.scene.source.holds == 0
+
+
+TestStreamLife = StreamLife.TestCase
