@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import urllib.error
+import urllib.request
+from email.message import Message
 from typing import Any
 
 import boto3
 import pytest
+from botocore.awsrequest import AWSRequest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
@@ -121,3 +125,21 @@ def refusal(call: Any, **params: Any) -> tuple[str, int, str]:
 
 INVALID_TOKEN = "The security token included in the request is invalid."
 MISMATCH = "The request signature we calculated does not match the signature you provided."
+
+
+def send(request: AWSRequest) -> tuple[int, dict[str, Any], Message]:
+    """Status, body and headers of what a signed request is answered."""
+    prepared = request.prepare()
+    body = prepared.body or b""
+    raw = urllib.request.Request(
+        prepared.url,
+        body if isinstance(body, bytes) else body.encode(),
+        dict(prepared.headers.items()),
+        method=prepared.method,
+    )
+    try:
+        with urllib.request.urlopen(raw, timeout=30) as answer:
+            return answer.status, json.loads(answer.read() or b"null"), answer.headers
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, json.loads(error.read()), error.headers

@@ -15,7 +15,6 @@ import time
 import urllib.error
 import urllib.request
 from datetime import UTC, datetime
-from email.message import Message
 from typing import Any
 
 import botocore.auth
@@ -35,6 +34,7 @@ from tests.system.auth_world import (
     World,
     allow,
     refusal,
+    send,
 )
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -140,24 +140,6 @@ def test_a_key_that_nobody_has_is_refused(
     keys = {"aws_access_key_id": key_id, "aws_secret_access_key": "s", "aws_session_token": "t"}
     client = world.client(service, keys)
     assert refusal(getattr(client, operation)) == (code, 403, INVALID_TOKEN)
-
-
-def send(request: AWSRequest) -> tuple[int, dict[str, Any], Message]:
-    """Status, body and headers of what a signed request is answered."""
-    prepared = request.prepare()
-    body = prepared.body or b""
-    raw = urllib.request.Request(
-        prepared.url,
-        body if isinstance(body, bytes) else body.encode(),
-        dict(prepared.headers.items()),
-        method=prepared.method,
-    )
-    try:
-        with urllib.request.urlopen(raw, timeout=30) as answer:
-            return answer.status, json.loads(answer.read() or b"null"), answer.headers
-    except urllib.error.HTTPError as error:
-        with error:
-            return error.code, json.loads(error.read()), error.headers
 
 
 def signed_at(world: World, moment: float, monkeypatch: pytest.MonkeyPatch) -> AWSRequest:

@@ -14,6 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 
 from lambent.cli.root_key import read_root_file, root_file
 from lambent.domain.credentials import Session, SessionTokens
@@ -21,6 +24,7 @@ from tests.conftest import RunningServer, running
 from tests.system.auth_world import (
     ACCOUNT,
     CALLER,
+    ECHO,
     FUNCTION,
     INVALID_TOKEN,
     TRUST,
@@ -28,6 +32,7 @@ from tests.system.auth_world import (
     allow,
     as_keys,
     refusal,
+    send,
 )
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -149,6 +154,47 @@ def test_a_function_calls_with_its_roles_credentials_and_no_further(world: World
     world.iam.delete_role_policy(RoleName="auth-caller", PolicyName="p")
     answer = world.call("auth-calls", {"do": "invoke", "name": "auth-echo"})
     assert answer.startswith("AccessDeniedException"), "taken away while the environment lives"
+
+
+# Function URLs
+
+
+def test_a_functions_url_asks_signature_and_policies(world: World) -> None:
+    """Source: [DG] urls-auth; both actions since October 2025."""
+    world.create("auth-url", ECHO)
+    client = world.functions
+    kept = client.create_function_url_config(FunctionName="auth-url", AuthType="AWS_IAM")
+    url = kept["FunctionUrl"]
+    port = world.server.endpoint.rpartition(":")[2]
+    host = url.removeprefix("http://").removeprefix("https://").partition("/")[0].partition(":")[0]
+
+    def call(keys: dict[str, str] | None) -> int:
+        request = AWSRequest("GET", f"http://127.0.0.1:{port}/", headers={"Host": f"{host}:{port}"})
+        if keys is not None:
+            SigV4Auth(Credentials(*keys.values()), "lambda", "us-east-1").add_auth(request)
+        return send(request)[0]
+
+    guest = world.make_user("auth-url-guest", allow("lambda:InvokeFunctionUrl"))
+    assert call(world.root) == 200
+    assert call(None) == 403
+    assert call({**world.root, "aws_secret_access_key": "guessed"}) == 403
+    assert call(guest) == 403, "lambda:InvokeFunction is not allowed"
+    both = allow("lambda:InvokeFunctionUrl", "lambda:InvokeFunction")
+    world.iam.put_user_policy(UserName="auth-url-guest", PolicyName="p", PolicyDocument=both)
+    assert call(guest) == 200
+    client.update_function_url_config(FunctionName="auth-url", AuthType="NONE")
+    assert call(None) == 403, "the function's policy lets nobody in yet"
+    everyone = {"FunctionName": "auth-url", "Principal": "*"}
+    client.add_permission(
+        **everyone,
+        StatementId="url",
+        Action="lambda:InvokeFunctionUrl",
+        FunctionUrlAuthType="NONE",
+    )
+    client.add_permission(
+        **everyone, StatementId="via", Action="lambda:InvokeFunction", InvokedViaFunctionUrl=True
+    )
+    assert call(None) == 200
 
 
 # The start
