@@ -41,6 +41,8 @@ class Authorization:
         self._clock = clock
         self._documents = documents
         self._tags = tags
+        self._common_s = -1
+        self._common: Mapping[str, ContextValue] = {}
         self._actions = Actions(account, directory.role_arn)
 
     def check(
@@ -91,15 +93,7 @@ class Authorization:
     def _request(
         self, caller: Caller, asked: Asked
     ) -> tuple[AccessRequest, Sequence[PolicyDocument]]:
-        now_s = self._clock.wall_s()
-        context: dict[str, ContextValue] = {
-            "aws:currenttime": f"{format_iso_ms(now_s)[:19]}Z",
-            "aws:epochtime": str(int(now_s)),
-            "aws:requestedregion": self._account.region,
-            "aws:securetransport": "false",
-            "aws:viaawsservice": "false",
-            **asked.context,
-        }
+        context = {**self._common_context(), **asked.context}
         resource: Sequence[PolicyDocument] = ()
         if asked.function is not None:
             name, qualifier = asked.function
@@ -107,6 +101,20 @@ class Authorization:
             for key, value in self._tags(name).items():
                 context[f"aws:resourcetag/{key.lower()}"] = value
         return AccessRequest(caller.principal, asked.action, asked.resource, context), resource
+
+    def _common_context(self) -> Mapping[str, ContextValue]:
+        """What is the same for all requests of one second."""
+        now_s = int(self._clock.wall_s())
+        if now_s != self._common_s:
+            self._common_s = now_s
+            self._common = {
+                "aws:currenttime": f"{format_iso_ms(now_s)[:19]}Z",
+                "aws:epochtime": str(now_s),
+                "aws:requestedregion": self._account.region,
+                "aws:securetransport": "false",
+                "aws:viaawsservice": "false",
+            }
+        return self._common
 
     def _check_trust(self, caller: Caller, params: Mapping[str, Any]) -> None:
         """The role's trust policy must name the caller, or the account and the caller's policies
