@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lambent.control.account import get_account_settings
+from lambent.control.concurrency import Concurrency
 from lambent.control.registry import Registry
 from lambent.domain.request import Handler, RequestContext
 
@@ -15,7 +16,7 @@ Shape = dict[str, Any]
 class AccountOperations:
     """One method an operation."""
 
-    def __init__(self, registry: Registry, *, concurrency: int) -> None:
+    def __init__(self, registry: Registry, concurrency: Concurrency) -> None:
         self._registry = registry
         self._concurrency = concurrency
 
@@ -23,7 +24,7 @@ class AccountOperations:
         return {"GetAccountSettings": self.get_account_settings}
 
     async def get_account_settings(self, params: Shape, context: RequestContext) -> Shape:
-        settings = get_account_settings(self._registry, concurrency=self._concurrency)
+        settings = get_account_settings(self._registry, self._concurrency)
         return {
             "AccountLimit": {
                 "TotalCodeSize": settings.code_size_total_max,

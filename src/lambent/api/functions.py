@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lambent.api.options import refuse_unsupported, take_zip
+from lambent.control.concurrency import Concurrency
 from lambent.control.downloads import Downloads
 from lambent.control.functions import Functions
 from lambent.control.rules import Configuration
@@ -36,9 +37,12 @@ _NOT_LISTED = frozenset(
 class FunctionOperations:
     """One method an operation."""
 
-    def __init__(self, functions: Functions, downloads: Downloads) -> None:
+    def __init__(
+        self, functions: Functions, downloads: Downloads, concurrency: Concurrency
+    ) -> None:
         self._functions = functions
         self._downloads = downloads
+        self._concurrency = concurrency
 
     def handlers(self) -> Mapping[str, Handler]:
         return {
@@ -82,6 +86,9 @@ class FunctionOperations:
         }
         if function.tags:
             result["Tags"] = dict(function.tags)
+        reserved = self._concurrency.reserved(ref.name)
+        if reserved is not None and ref.qualifier is None:
+            result["Concurrency"] = {"ReservedConcurrentExecutions": reserved}
         return result
 
     async def get_function_configuration(self, params: Shape, context: RequestContext) -> Shape:

@@ -9,6 +9,7 @@ from lambent.api.account import AccountOperations
 from lambent.api.aliases import AliasOperations
 from lambent.api.capacity_providers import CapacityProviderOperations
 from lambent.api.code_signing import CodeSigningOperations
+from lambent.api.concurrency import ConcurrencyOperations
 from lambent.api.durable import DurableOperations
 from lambent.api.event_invoke import EventInvokeOperations
 from lambent.api.event_sources import EventSourceOperations
@@ -35,7 +36,7 @@ class Group(Protocol):
 def lambda_operations(plane: Plane) -> Mapping[str, Handler]:
     """All that control can do, as the API names it."""
     groups: tuple[Group, ...] = (
-        FunctionOperations(plane.functions, plane.downloads),
+        FunctionOperations(plane.functions, plane.downloads, plane.concurrency),
         VersionOperations(plane.versions),
         AliasOperations(plane.aliases),
         CodeSigningOperations(plane.code_signing),
@@ -49,7 +50,8 @@ def lambda_operations(plane: Plane) -> Mapping[str, Handler]:
         RecursionOperations(plane.recursion),
         DurableOperations(plane.functions),
         TagOperations(plane.tags),
-        AccountOperations(plane.registry, concurrency=plane.concurrency),
+        AccountOperations(plane.registry, plane.concurrency),
+        ConcurrencyOperations(plane.concurrency),
     )
     operations: dict[str, Handler] = {}
     for group in groups:

@@ -93,6 +93,7 @@ class Server:
         self.publisher = Publisher(
             self.files, self.backend, self.parking, self.interpreters, how_to_get=how_to_get
         )
+        self.ledger = ConcurrencyLedger(settings.concurrency)
         self.placement = Placement(
             Platform(
                 launcher=self.publisher,
@@ -109,6 +110,7 @@ class Server:
                 ),
                 stream_bytes_per_s=settings.stream_bytes_per_s,
             ),
+            self.ledger,
             environments_max=environments_max(settings),
             idle_timeout_s=settings.idle_timeout_s,
         )
@@ -122,8 +124,9 @@ class Server:
         )
         self.plane = Plane(self.registry, clock=self.clock, concurrency=settings.concurrency)
         self.placement.most_of = self.plane.function_scalings.environments_max
-        self.ledger = ConcurrencyLedger(settings.concurrency)
-        self.invoker = Invoker(self.plane.functions, self.ledger, self.placement, self.meter)
+        self.invoker = Invoker(
+            self.plane.functions, self.ledger, self.placement, self.meter, self.clock
+        )
         self.queue = AsyncQueue(
             account=self.account,
             database=self.database,
@@ -144,6 +147,7 @@ class Server:
         self.meter.load({row[0]: usage_of(row) for row in usage})
         await self.backend.start()
         await self.registry.load()
+        self.plane.concurrency.enforce_by(self.placement)
         await self.iam.directory.load()
         downloads = self.plane.downloads = await load_downloads(self.database, clock=self.clock)
         tokens = self.roles.tokens = await load_session_tokens(self.database)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from lambent.control.concurrency import Concurrency
 from lambent.control.registry import Registry
 from lambent.domain import limits
 
@@ -21,14 +22,13 @@ class AccountSettings:
     function_count: int
 
 
-def get_account_settings(registry: Registry, *, concurrency: int) -> AccountSettings:
-    """`concurrency`: the account's limit of concurrent executions; none can be reserved yet."""
+def get_account_settings(registry: Registry, concurrency: Concurrency) -> AccountSettings:
     return AccountSettings(
         code_size_total_max=limits.CODE_STORAGE_BYTES_MAX,
         code_size_unzipped_max=limits.UNZIPPED_BYTES_MAX,
         code_size_zipped_max=limits.ZIP_BYTES_MAX,
-        concurrency=concurrency,
-        unreserved_concurrency=concurrency,
+        concurrency=concurrency.limit,
+        unreserved_concurrency=concurrency.unreserved(),
         code_size_total=registry.code_bytes(),
         function_count=len(registry.functions),
     )

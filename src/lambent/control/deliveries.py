@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lambent.control.concurrency import Concurrency
 from lambent.control.event_invoke import EventInvokeConfigs
 from lambent.control.functions import Functions
 from lambent.control.recursion import Recursion
@@ -14,11 +15,16 @@ class Deliveries:
     """Answers the queue from event-invoke configs and functions."""
 
     def __init__(
-        self, functions: Functions, configs: EventInvokeConfigs, recursion: Recursion
+        self,
+        functions: Functions,
+        configs: EventInvokeConfigs,
+        recursion: Recursion,
+        concurrency: Concurrency,
     ) -> None:
         self._functions = functions
         self._configs = configs
         self._recursion = recursion
+        self._concurrency = concurrency
 
     def delivery(self, name: str, qualifier: str | None) -> Delivery:
         """With AWS's defaults where nothing is configured, or the function is gone."""
@@ -44,4 +50,4 @@ class Deliveries:
 
     def is_blocked(self, name: str) -> bool:
         """Whether the function's reserved concurrency is zero."""
-        return False
+        return self._concurrency.reserved(name) == 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Protocol
 
 from lambent.domain.function import FunctionVersion, Status
@@ -18,6 +18,34 @@ class Publisher(Protocol):
         Must not raise for what the package holds.
         """
         ...
+
+
+class ProvisionedStatus(Protocol):
+    """What became of a version's provisioned concurrency."""
+
+    @property
+    def ready(self) -> int:
+        """Environments that are initialised."""
+        ...
+
+    @property
+    def failure(self) -> str:
+        """Why there are not more; empty while they are made."""
+        ...
+
+
+class Scaler(Protocol):
+    """Enforces what is set of concurrency."""
+
+    def set_reserved(self, name: str, units: int | None) -> None:
+        """From now on, also for what runs already. None: nothing is reserved."""
+        ...
+
+    def set_provisioned(self, name: str, wanted: Mapping[str, tuple[FunctionVersion, int]]) -> None:
+        """Hold these environments of the function's versions, by number, and no others."""
+        ...
+
+    def provisioned_status(self, name: str, version: str) -> ProvisionedStatus: ...
 
 
 class Retirer(Protocol):

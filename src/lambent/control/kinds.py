@@ -6,6 +6,7 @@ from typing import Any
 
 from lambent.domain.alias import Alias
 from lambent.domain.capacity_provider import CapacityProvider, FunctionScaling
+from lambent.domain.concurrency import ProvisionedConcurrency, ReservedConcurrency
 from lambent.domain.event_invoke import EventInvokeConfig
 from lambent.domain.event_source import EventSourceMapping
 from lambent.domain.function_url import FunctionUrlConfig
@@ -28,6 +29,14 @@ EVENT_INVOKE_CONFIGS: Kind[EventInvokeConfig] = Kind("event-invoke-config", Even
 
 EVENT_SOURCE_MAPPINGS: Kind[EventSourceMapping] = Kind("event-source-mapping", EventSourceMapping)
 """Owner: the account, as a mapping outlives its function; key: the UUID."""
+
+RESERVED_CONCURRENCY: Kind[ReservedConcurrency] = Kind("reserved-concurrency", ReservedConcurrency)
+"""Owner: the function; key: empty."""
+
+PROVISIONED_CONCURRENCY: Kind[ProvisionedConcurrency] = Kind(
+    "provisioned-concurrency", ProvisionedConcurrency
+)
+"""Owner: the function; key: a version's number or an alias."""
 
 RUNTIME_MANAGEMENT: Kind[RuntimeManagement] = Kind("runtime-management", RuntimeManagement)
 """Owner: the function; key: $LATEST or a version's number."""
@@ -69,6 +78,8 @@ KINDS: tuple[Kind[Any], ...] = (
     FUNCTION_CODE_SIGNING,
     SIGNING_PROFILES,
     SIGNING_JOBS,
+    RESERVED_CONCURRENCY,
+    PROVISIONED_CONCURRENCY,
     RUNTIME_MANAGEMENT,
     ALIASES,
     EVENT_INVOKE_CONFIGS,

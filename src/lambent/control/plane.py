@@ -6,6 +6,7 @@ from lambent.clock import Clock
 from lambent.control.aliases import Aliases
 from lambent.control.capacity_providers import CapacityProviders
 from lambent.control.code_signing import CodeSigning
+from lambent.control.concurrency import Concurrency
 from lambent.control.deliveries import Deliveries
 from lambent.control.downloads import Downloads
 from lambent.control.event_invoke import EventInvokeConfigs
@@ -31,7 +32,6 @@ class Plane:
     def __init__(self, registry: Registry, *, clock: Clock, concurrency: int) -> None:
         """`concurrency`: the account's limit of concurrent executions."""
         self.registry = registry
-        self.concurrency = concurrency
         self.capacity_providers = CapacityProviders(registry, clock=clock)
         self.role_permissions = RolePermissions()
         self.layers = Layers(registry, clock=clock)
@@ -59,7 +59,10 @@ class Plane:
         self.permissions = Permissions(registry, self.functions)
         self.layer_policies = LayerPolicies(registry, self.layers)
         self.recursion = Recursion(registry)
-        self.deliveries = Deliveries(self.functions, self.event_invoke, self.recursion)
+        self.concurrency = Concurrency(registry, self.functions, clock=clock, limit=concurrency)
+        self.deliveries = Deliveries(
+            self.functions, self.event_invoke, self.recursion, self.concurrency
+        )
         self.tags = Tags(registry)
         self.tags.register("capacity-provider", self.capacity_providers)
         self.tags.register("event-source-mapping", self.event_sources)

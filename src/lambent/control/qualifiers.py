@@ -9,6 +9,7 @@ from lambent.control.kinds import (
     FUNCTION_POLICIES,
     FUNCTION_SCALING,
     FUNCTION_URLS,
+    PROVISIONED_CONCURRENCY,
     RUNTIME_MANAGEMENT,
 )
 from lambent.control.registry import Registry
@@ -18,6 +19,7 @@ from lambent.store.resources import Kind
 QUALIFIED: tuple[Kind[Any], ...] = (
     EVENT_INVOKE_CONFIGS,
     FUNCTION_URLS,
+    PROVISIONED_CONCURRENCY,
     FUNCTION_POLICIES,
     FUNCTION_SCALING,
     RUNTIME_MANAGEMENT,

@@ -8,7 +8,7 @@ is the account's own; `key` is a qualifier, a name or an id. What a function own
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -55,6 +55,8 @@ class Resources:
 
     def __init__(self) -> None:
         self._values: dict[str, dict[str, dict[str, Any]]] = {}
+        self.watchers: list[Callable[[str], None]] = []
+        """Called with an owner after something of it has changed or gone."""
 
     def get(self, kind: Kind[T], owner: str, key: str) -> T | None:
         found: T | None = self.of(kind, owner).get(key)
@@ -90,13 +92,22 @@ class Resources:
                 owners[change.owner].pop(change.key, None)
                 if not owners[change.owner]:
                     del owners[change.owner]
+        self._tell({change.owner for change in changes})
 
     def forget(self, owner: str) -> None:
         for owners in self._values.values():
             owners.pop(owner, None)
+        self._tell({owner})
 
     def clear(self) -> None:
+        owners = {owner for values in self._values.values() for owner in values}
         self._values.clear()
+        self._tell(owners)
+
+    def _tell(self, owners: Iterable[str]) -> None:
+        for watcher in self.watchers:
+            for owner in owners:
+                watcher(owner)
 
 
 def write_changes(

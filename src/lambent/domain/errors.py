@@ -59,8 +59,14 @@ def validation_failed(violations: list[str]) -> LambdaError:
 
 
 def throttled(reason: str) -> LambdaError:
-    """429 with AWS's Reason. Text: facts, 'Throttle Reasons'."""
-    return LambdaError("TooManyRequestsException", "Rate Exceeded.", Reason=reason, Type="User")
+    """429 with AWS's Reason. Text: [LS]; how many seconds AWS names is unverified."""
+    return LambdaError(
+        "TooManyRequestsException",
+        "Rate Exceeded.",
+        Reason=reason,
+        Type="User",
+        retryAfterSeconds="1",
+    )
 
 
 def not_supported(what: str) -> LambdaError:

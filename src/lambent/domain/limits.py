@@ -53,6 +53,8 @@ TIMEOUT_S_DEFAULT = 3
 EPHEMERAL_MIB_MIN, EPHEMERAL_MIB_MAX = 512, 10_240  # [B]
 MEMORY_MIB_PER_VCPU = 1_769  # [DG]
 
+UNRESERVED_CONCURRENCY_MIN = 100  # [DG]
+
 # Execution environments
 INIT_TIMEOUT_S = 10.0  # [DG] before the init is tried again inside the invocation
 PROCESSES_MAX = 1_024  # [DG]

@@ -50,9 +50,21 @@ class Owner(Protocol):
 class Environment(asyncio.Protocol):
     """One execution environment of one function version."""
 
-    def __init__(self, version: FunctionVersion, owner: Owner, platform: Platform) -> None:
+    def __init__(
+        self,
+        version: FunctionVersion,
+        owner: Owner,
+        platform: Platform,
+        *,
+        provisioned: bool = False,
+    ) -> None:
         self.version = version
         self.phase = Phase.INIT
+        self.provisioned = provisioned
+        self.was_free = False
+        """For the owner: whether it was told once that a provisioned environment is ready."""
+        self.expires_at = Instant(float("inf"))
+        """For the owner: when it should serve no more."""
         self._owner = owner
         self._platform = platform
         self._loop = platform.loop
@@ -136,7 +148,8 @@ class Environment(asyncio.Protocol):
             self._stream_frame(kind, payload)
         elif kind is Kind.READY:
             if self.phase is Phase.INIT:
-                self._init_ms = (self._clock.now() - self._init_started) * 1000
+                if not self.provisioned:  # its init belongs to no invocation
+                    self._init_ms = (self._clock.now() - self._init_started) * 1000
                 self._apply(Event.RUNTIME_READY)
             elif self.phase is Phase.INIT_IN_INVOKE:  # it counts as part of the invocation
                 self._apply(Event.RUNTIME_READY)
@@ -361,7 +374,12 @@ class Environment(asyncio.Protocol):
         self._raw.attach(sandbox.output)
         sandbox.exited.add_done_callback(lambda done: self._on_exit(generation, done))
         try:
-            program = build_program(self.version, self._platform.around, self._journal.stream_name)
+            program = build_program(
+                self.version,
+                self._platform.around,
+                self._journal.stream_name,
+                init_type="provisioned-concurrency" if self.provisioned else "on-demand",
+            )
             await sandbox.bind(self._platform.specs.spec(self.version, program))
             if generation == self._generation:
                 await self._loop.create_connection(lambda: self, sock=sandbox.channel)

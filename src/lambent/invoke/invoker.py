@@ -5,7 +5,13 @@ from __future__ import annotations
 import asyncio
 from typing import Protocol
 
-from lambent.domain.errors import LambdaError, resource_conflict, throttled
+from lambent.clock import Clock
+from lambent.domain.errors import (
+    LambdaError,
+    invalid_parameter,
+    resource_conflict,
+    throttled,
+)
 from lambent.domain.function import FunctionVersion, State
 from lambent.domain.invocation import Invocation
 from lambent.environment.platform import Done, Lease
@@ -31,12 +37,14 @@ class Invoker:
         ledger: ConcurrencyLedger,
         placement: Placement,
         meter: Meter,
+        clock: Clock,
     ) -> None:
         self._router = router
         self._ledger = ledger
         self._placement = placement
         self._meter = meter
-        self._drained: asyncio.Event | None = None
+        self._now = clock.now
+        self._drained = False
 
     def check(self, name: str, qualifier: str | None) -> FunctionVersion:
         """The version that would run, if it can: what DryRun verifies. Raises LambdaError."""
@@ -54,27 +62,45 @@ class Invoker:
     def invoke(self, name: str, qualifier: str | None, invocation: Invocation, done: Done) -> None:
         """Run it; `done` is called exactly once, later or now. Raises LambdaError when refused."""
         version = self.check(name, qualifier)
-        if self._drained is not None:
+        if self._drained:
             raise LambdaError("ServiceException", "Lambent is shutting down.", Type="Service")
-        reason = self._ledger.admit()
+        tenant_id = invocation.tenant_id
+        if version.tenant_isolation or tenant_id:
+            check_tenant(version, tenant_id)
+        pool = self._placement.pool(version, tenant_id)
+        reason = self._ledger.admit(pool.use, self._now())
         if reason is not None:
             self._meter.throttled(version.name)
             raise throttled(reason)
 
         try:
-            self._placement.submit(version, Lease(invocation, self._release, done))
+            pool.submit(Lease(invocation, pool.release, done))
         except LambdaError:
-            self._release()
+            pool.release()
             self._meter.throttled(version.name)
             raise
 
     async def drain(self) -> None:
         """Refuse new invocations; returns when all that run have ended (each has a deadline)."""
-        self._drained = asyncio.Event()
+        self._drained = True
         if self._ledger.in_use:
-            await self._drained.wait()
+            idle = asyncio.Event()
+            self._ledger.on_idle = idle.set
+            await idle.wait()
 
-    def _release(self) -> None:
-        self._ledger.release()
-        if self._drained is not None and not self._ledger.in_use:
-            self._drained.set()
+
+def check_tenant(version: FunctionVersion, tenant_id: bytes) -> None:
+    """A tenant id comes with exactly the functions that isolate tenants.
+
+    The first text: AWS, as quoted by many; the second is unverified.
+    """
+    if version.tenant_isolation and not tenant_id:
+        raise invalid_parameter(
+            "The invoked function is enabled with tenancy configuration. "
+            "Add a valid tenant ID in your request and try again."
+        )
+    if tenant_id and not version.tenant_isolation:
+        raise invalid_parameter(
+            "The invoked function is not enabled with tenancy configuration. "
+            "Remove the tenant ID from your request and try again."
+        )

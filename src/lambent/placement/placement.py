@@ -2,123 +2,74 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from lambent.clock import Instant
-from lambent.domain.errors import LambdaError, throttled
 from lambent.domain.function import FunctionVersion
 from lambent.environment.environment import Environment
-from lambent.environment.platform import Lease, Platform
-from lambent.placement.concurrency import ACCOUNT_EXHAUSTED
-from lambent.placement.pool import Placed, Pool
+from lambent.environment.platform import Platform
+from lambent.placement.concurrency import ConcurrencyLedger
+from lambent.placement.version_pool import VersionPool
 
 SWEEP_S = 1.0
 
 
-class VersionPool:
-    """One version's pool with its environments: starts them, hands them invocations."""
+@dataclass(frozen=True, slots=True)
+class ProvisionedStatus:
+    """What became of a version's provisioned concurrency."""
 
-    def __init__(self, version: FunctionVersion, placement: Placement, platform: Platform) -> None:
-        self.version = version
-        self.pool: Pool[Environment, Lease] = Pool()
-        self.retired = False
-        self._stopping = False
-        self._placement = placement
-        self._platform = platform
-
-    def submit(self, lease: Lease) -> None:
-        placed = self.pool.arrive(lease)
-        if isinstance(placed, Environment):
-            placed.run(lease)
-        elif placed is Placed.NEEDS_START and not self._start_one():
-            self.pool.withdraw(lease)
-            raise throttled(ACCOUNT_EXHAUSTED)
-
-    def on_free(self, environment: Environment) -> None:
-        now = self._platform.clock.now()
-        lease = self.pool.free(environment, now)
-        if lease is not None:
-            environment.run(lease)
-        elif self.retired:
-            environment.stop()
-
-    def on_init_failed(self, environment: Environment) -> Lease | None:
-        return self.pool.init_failed(environment)
-
-    def on_gone(self, environment: Environment) -> None:
-        self._placement.count -= 1
-        if self.pool.gone(environment) and not self._start_one() and not self.pool.size:
-            for lease in self.pool.drain_waiting():
-                lease.finish(throttled(ACCOUNT_EXHAUSTED))
-        if self.retired and not self.pool.size:
-            self._placement.forget(self)
-
-    def expire(self, moment: Instant) -> None:
-        """End what has been idle since before `moment`."""
-        for environment in self.pool.take_idle_before(moment):
-            environment.stop()
-        most = self._placement.most_of(self.version)
-        while most is not None and self.pool.size > most and self.pool.idle_count:
-            surplus = self.pool.take_oldest()
-            assert surplus is not None
-            surplus.stop()
-
-    def retire(self) -> None:
-        """Serve what waits and runs, then end."""
-        self.retired = True
-        self.expire(self._platform.clock.now())
-        if not self.pool.size:
-            self._placement.forget(self)
-
-    def stop(self) -> None:
-        self.retired = self._stopping = True
-        for lease in self.pool.drain_waiting():
-            lease.finish(LambdaError("ServiceException", "Lambent is stopping.", Type="Service"))
-        for environment in self.pool.environments():
-            environment.stop()
-
-    def _start_one(self) -> bool:
-        most = self._placement.most_of(self.version)
-        if most is not None and self.pool.size >= most:
-            return False
-        if self._stopping or not self._placement.make_room():
-            return False
-        self._placement.count += 1
-        environment = Environment(self.version, self, self._platform)
-        self.pool.starting(environment)
-        environment.start()
-        return True
+    ready: int
+    """Environments that are initialised."""
+    failure: str
+    """StatusReason; empty unless they could not all be made."""
 
 
 class Placement:
     """All pools of this host, one for each version in use, under one ceiling of environments."""
 
-    def __init__(self, platform: Platform, *, environments_max: int, idle_timeout_s: float) -> None:
+    def __init__(
+        self,
+        platform: Platform,
+        ledger: ConcurrencyLedger,
+        *,
+        environments_max: int,
+        idle_timeout_s: float,
+        age_max_s: float = float("inf"),
+    ) -> None:
+        """`age_max_s`: how long an environment may serve, for its credentials end."""
         self._platform = platform
-        self._pools: dict[tuple[str, str], VersionPool] = {}
-        # By name and version, not by RevisionId: a new one comes with a policy or a publication
-        # too, and what runs then is the same. `retire` is told of what changes.
+        self._pools: dict[tuple[str, str, bytes], VersionPool] = {}
+        # By name, version and tenant, not by RevisionId: a new one comes with a policy or a
+        # publication too, and what runs then is the same. `retire` is told of what changes.
         self._retired: set[VersionPool] = set()
+        self._leaving: dict[str, set[str]] = {}
+        """Function → versions that keep their provisioned environments until new ones are ready."""
         self._idle_timeout_s = idle_timeout_s
+        self.ledger = ledger
+        self.age_max_s = age_max_s
         self.environments_max = environments_max
         self.most_of: Callable[[FunctionVersion], int | None] = lambda version: None
         """The most environments that one version may have; None: only the host bounds it."""
         self.count = 0
         """Environments alive on this host."""
 
-    def submit(self, version: FunctionVersion, lease: Lease) -> None:
-        """Have `lease` served by an environment of `version`. Raises LambdaError when full."""
-        key = version.name, version.version
+    def pool(self, version: FunctionVersion, tenant_id: bytes = b"") -> VersionPool:
+        """The environments of `version`; no two tenants share one."""
+        key = version.name, version.version, tenant_id
         pool = self._pools.get(key)
         if pool is None:
-            pool = self._pools[key] = VersionPool(version, self, self._platform)
-        pool.submit(lease)
+            use = self.ledger.use(version.name, version.version)
+            pool = self._pools[key] = VersionPool(version, use, self, self._platform)
+        return pool
 
     def retire(self, name: str, version: str | None = None) -> None:
         """What `name` (or one `version` of it) runs has changed or gone: nothing new reaches it."""
         for key, pool in list(self._pools.items()):
             if pool.version.name == name and version in (None, pool.version.version):
                 del self._pools[key]
+                if pool.wanted:
+                    self.ledger.set_claimed(name, pool.version.version, 0)
                 self._retired.add(pool)
                 pool.retire()
 
@@ -139,6 +90,48 @@ class Placement:
 
     def forget(self, pool: VersionPool) -> None:
         self._retired.discard(pool)
+        self.ledger.drop(pool.use)
+
+    # control.Scaler
+
+    def set_reserved(self, name: str, units: int | None) -> None:
+        self.ledger.set_reserved(name, units)
+
+    def set_provisioned(self, name: str, wanted: Mapping[str, tuple[FunctionVersion, int]]) -> None:
+        held = {key[1] for key, pool in self._pools.items() if key[0] == name and pool.wanted}
+        for number, (version, units) in wanted.items():
+            pool = self.pool(version)
+            if pool.wanted != units:
+                self.ledger.set_claimed(name, number, units)
+                pool.provision(units)
+        self._leaving[name] = held - wanted.keys()
+        self._let_leave(name)
+
+    def provisioned_status(self, name: str, version: str) -> ProvisionedStatus:
+        pool = self._pools.get((name, version, b""))
+        if pool is None:
+            return ProvisionedStatus(0, "")
+        return ProvisionedStatus(pool.ready(), pool.failure)
+
+    def on_provisioned(self, pool: VersionPool) -> None:
+        """A pool has more or fewer provisioned environments than before."""
+        if self._leaving.get(pool.version.name):
+            self._let_leave(pool.version.name)
+
+    def _let_leave(self, name: str) -> None:
+        """End what an alias or a config has left, once all that it went to is ready."""
+        leaving = self._leaving.get(name)
+        pools = [(key, pool) for key, pool in self._pools.items() if key[0] == name and pool.wanted]
+        if leaving and all(
+            pool.ready() >= pool.wanted for key, pool in pools if key[1] not in leaving
+        ):
+            for key, pool in pools:
+                if key[1] in leaving:
+                    self.ledger.set_claimed(name, key[1], 0)
+                    pool.provision(0)
+            leaving = None
+        if not leaving:
+            self._leaving.pop(name, None)
 
     def make_room(self) -> bool:
         """True where one more environment may start; ends the longest idle one if it must."""
@@ -159,11 +152,14 @@ class Placement:
 
     def expire_idle(self) -> None:
         """End environments idle for longer than the idle time-out: scale back to zero."""
-        moment = Instant(self._platform.clock.now() - self._idle_timeout_s)
+        now = self._platform.clock.now()
+        moment = Instant(now - self._idle_timeout_s)
         for key, pool in list(self._pools.items()):
             pool.expire(moment)
-            if not pool.pool.size and not pool.pool.waiting_count:
+            pool.renew(now)
+            if not pool.pool.size and not pool.pool.waiting_count and not pool.wanted:
                 del self._pools[key]
+                self.ledger.drop(pool.use)
 
     def environments(self) -> list[Environment]:
         """All that are alive, in no order."""

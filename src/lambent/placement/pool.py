@@ -1,8 +1,9 @@
 """The environments of one function version: which serves, and when one more is needed. Pure.
 
-Rules: the environment used last serves first (so that the others can go idle and end); an
-environment that becomes free takes the invocation that has waited longest, at once; never are more
-environments starting than invocations waiting; no environment serves two invocations.
+Rules: provisioned environments serve before others; among each the one used last serves first (so
+that the others can go idle and end); an environment that becomes free takes the invocation that has
+waited longest, at once; never are more environments starting on demand than invocations waiting; no
+environment serves two invocations; provisioned ones do not end for being idle.
 """
 
 from __future__ import annotations
@@ -29,21 +30,24 @@ class Placed(Enum):
 class Pool(Generic[E, L]):
     """A state machine without I/O: methods are its events, return values what is to be done."""
 
-    __slots__ = ("_busy", "_idle", "_starting", "_waiting")
+    __slots__ = ("_busy", "_idle", "_idle_provisioned", "_provisioned", "_starting", "_waiting")
 
     def __init__(self) -> None:
         self._idle: list[tuple[E, Instant]] = []
+        self._idle_provisioned: list[E] = []
+        self._provisioned: set[E] = set()
+        """All provisioned ones that are alive, starting ones too."""
         self._busy: set[E] = set()
         self._starting: set[E] = set()
         self._waiting: deque[L] = deque()
 
     @property
     def size(self) -> int:
-        return len(self._idle) + len(self._busy) + len(self._starting)
+        return len(self._idle) + len(self._idle_provisioned) + len(self._busy) + len(self._starting)
 
     @property
     def idle_count(self) -> int:
-        return len(self._idle)
+        return len(self._idle) + len(self._idle_provisioned)
 
     @property
     def busy_count(self) -> int:
@@ -57,11 +61,26 @@ class Pool(Generic[E, L]):
     def waiting_count(self) -> int:
         return len(self._waiting)
 
+    @property
+    def provisioned_count(self) -> int:
+        """Provisioned environments, starting ones included."""
+        return len(self._provisioned)
+
+    @property
+    def provisioned_ready_count(self) -> int:
+        """Provisioned environments that are initialised, busy or not."""
+        return len(self._provisioned - self._starting)
+
     def environments(self) -> list[E]:
-        return [environment for environment, _ in self._idle] + [*self._busy, *self._starting]
+        idle = [environment for environment, _ in self._idle]
+        return [*idle, *self._idle_provisioned, *self._busy, *self._starting]
 
     def arrive(self, lease: L) -> E | Placed:
         """An invocation comes: the environment that serves it now, or what it waits for."""
+        if self._idle_provisioned:
+            environment = self._idle_provisioned.pop()
+            self._busy.add(environment)
+            return environment
         if self._idle:
             environment, _ = self._idle.pop()
             self._busy.add(environment)
@@ -81,9 +100,14 @@ class Pool(Generic[E, L]):
         self._waiting.clear()
         return waiting
 
-    def starting(self, environment: E) -> None:
+    def starting(self, environment: E, *, provisioned: bool = False) -> None:
         """One more environment is being started."""
         self._starting.add(environment)
+        if provisioned:
+            self._provisioned.add(environment)
+
+    def is_provisioned(self, environment: E) -> bool:
+        return environment in self._provisioned
 
     def free(self, environment: E, now: Instant) -> L | None:
         """An environment is ready or has answered: the invocation it takes next, else it idles."""
@@ -92,7 +116,10 @@ class Pool(Generic[E, L]):
             self._busy.add(environment)
             return self._waiting.popleft()
         self._busy.discard(environment)
-        self._idle.append((environment, now))
+        if self._provisioned and environment in self._provisioned:
+            self._idle_provisioned.append(environment)
+        else:
+            self._idle.append((environment, now))
         return None
 
     def init_failed(self, environment: E) -> L | None:
@@ -107,15 +134,18 @@ class Pool(Generic[E, L]):
         """It is no more. True where an invocation now waits for which nothing is starting."""
         self._starting.discard(environment)
         self._busy.discard(environment)
+        self._provisioned.discard(environment)
         self._idle = [entry for entry in self._idle if entry[0] is not environment]
+        if environment in self._idle_provisioned:
+            self._idle_provisioned.remove(environment)
         return len(self._starting) < len(self._waiting)
 
     def oldest_idle(self) -> tuple[E, Instant] | None:
-        """The environment that has been idle longest: first to end."""
+        """The on-demand environment that has been idle longest: first to end."""
         return self._idle[0] if self._idle else None
 
     def take_idle_before(self, moment: Instant) -> list[E]:
-        """Remove and return those idle since before `moment`, longest first."""
+        """Remove and return those idle since before `moment`, longest first; none provisioned."""
         count = 0
         while count < len(self._idle) and self._idle[count][1] <= moment:
             count += 1
@@ -124,5 +154,23 @@ class Pool(Generic[E, L]):
         return expired
 
     def take_oldest(self) -> E | None:
-        """Remove and return the environment that has been idle longest."""
+        """Remove and return the on-demand environment that has been idle longest."""
         return self._idle.pop(0)[0] if self._idle else None
+
+    def take_idle_provisioned(self, count: int) -> list[E]:
+        """Remove and return up to `count` idle provisioned environments."""
+        taken = self._idle_provisioned[:count]
+        del self._idle_provisioned[:count]
+        self._provisioned.difference_update(taken)
+        return taken
+
+    def take_idle(self, environment: E) -> bool:
+        """Remove this one if it is idle."""
+        if environment in self._idle_provisioned:
+            self._idle_provisioned.remove(environment)
+            self._provisioned.discard(environment)
+            return True
+        kept = [entry for entry in self._idle if entry[0] is not environment]
+        found = len(kept) < len(self._idle)
+        self._idle = kept
+        return found
