@@ -61,6 +61,8 @@ from lambent.tasks import Tasks
 
 USAGE_FLUSH_S = 1.0
 ACCEPTS_MAX = 64
+EXPIRY_MARGIN_S = 60.0
+"""How long before its credentials end an environment serves no more."""
 
 
 class Server:
@@ -113,6 +115,7 @@ class Server:
             self.ledger,
             environments_max=environments_max(settings),
             idle_timeout_s=settings.idle_timeout_s,
+            age_max_s=settings.role_session_s - EXPIRY_MARGIN_S,
         )
         self.registry = Registry(
             account=self.account,
