@@ -128,6 +128,10 @@ def test_a_provider_holds_100_versions(tmp_path: Path) -> None:
         )
         arns = [one["FunctionArn"] for page in (first, rest) for one in page["FunctionVersions"]]
         assert arns == [f"{ARN}f:{number}" for number in range(1, 101)]
+        refused, _ = await scene.refused(
+            "PublishVersion", FunctionName="f", PublishTo="LATEST_PUBLISHED"
+        )
+        assert refused == limit
 
     play(tmp_path, act)
 
@@ -161,7 +165,7 @@ def test_scaling_that_cannot_be_is_refused(tmp_path: Path) -> None:
             ({"FunctionName": "none", "Qualifier": "1"}, {}, "ResourceNotFoundException"),
             ({"FunctionName": "f", "Qualifier": "2"}, {}, "ResourceNotFoundException"),
             (
-                {"FunctionName": "f", "Qualifier": "$LATEST.PUBLISHED"},
+                {"FunctionName": "plain", "Qualifier": "$LATEST.PUBLISHED"},
                 {},
                 "ResourceNotFoundException",
             ),
@@ -181,5 +185,39 @@ def test_scaling_that_cannot_be_is_refused(tmp_path: Path) -> None:
                 "PutFunctionScalingConfig", **where, FunctionScalingConfig=config
             )
             assert refused == code
+
+    play(tmp_path, act)
+
+
+def test_latest_published_is_a_version_like_the_others(tmp_path: Path) -> None:
+    """It has room, scaling and a policy of its own, and keeps them when it is published again."""
+
+    async def act(scene: Scene) -> None:
+        await provide(scene)
+        await scene.create(**ON_IT, PublishTo="LATEST_PUBLISHED")
+        where = {"FunctionName": "f", "Qualifier": "$LATEST.PUBLISHED"}
+        config = {"MaxExecutionEnvironments": 2}
+        await scene.call("PutFunctionScalingConfig", **where, FunctionScalingConfig=config)
+        added = await scene.call(
+            "AddPermission",
+            **where,
+            StatementId="s3",
+            Action="lambda:InvokeFunction",
+            Principal="s3.amazonaws.com",
+        )
+        assert ":f:$LATEST.PUBLISHED" in added["Statement"]
+        await scene.call("UpdateFunctionCode", FunctionName="f", ZipFile=OTHER_CODE)
+        await scene.call("PublishVersion", FunctionName="f", PublishTo="LATEST_PUBLISHED")
+        await scene.call("PublishVersion", FunctionName="f")
+        found = await scene.call("GetFunctionScalingConfig", **where)
+        assert found["AppliedFunctionScalingConfig"] == config
+        assert (await scene.call("GetPolicy", **where))["Policy"]
+        listed = await scene.call(
+            "ListFunctionVersionsByCapacityProvider", CapacityProviderName="p"
+        )
+        arns = [one["FunctionArn"] for one in listed["FunctionVersions"]]
+        assert arns == [f"{ARN}f:1", f"{ARN}f:$LATEST.PUBLISHED"]
+        await scene.call("DeleteFunction", FunctionName="f", Qualifier="$LATEST.PUBLISHED")
+        assert not scene.control.plane.permissions.documents("f", "$LATEST.PUBLISHED")
 
     play(tmp_path, act)

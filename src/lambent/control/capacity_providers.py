@@ -98,7 +98,7 @@ class CapacityProviders:
     ) -> Page[FunctionVersion]:
         """The published versions on a provider, by function and number."""
         on_it = {
-            f"{version.name}:{int(version.version):012d}": version
+            f"{version.name}:{version.version:>20}": version  # numbers sort as text, padded
             for version in self._versions_on(self.get(text).name)
             if version.version != LATEST
         }
@@ -216,12 +216,18 @@ def _versions_on(registry: Registry, arn: str) -> tuple[FunctionVersion, ...]:
 
 
 def check_room(registry: Registry, version: FunctionVersion) -> None:
-    """Raise where one more published version on its provider would be one too many. [B] [DG]"""
+    """Raise where `version`, about to be published, would be one too many on its provider.
+
+    One that takes the place of its like needs no room. [B] [DG]
+    """
     arn = provider_of(version)
     if arn is None:
         return
-    published = sum(one.version != LATEST for one in _versions_on(registry, arn))
-    if published >= VERSIONS_PER_PROVIDER_MAX:
+    others = sum(
+        one.version != LATEST and (one.name, one.version) != (version.name, version.version)
+        for one in _versions_on(registry, arn)
+    )
+    if others >= VERSIONS_PER_PROVIDER_MAX:
         raise LambdaError(
             "FunctionVersionsPerCapacityProviderLimitExceededException",
             "The maximum number of function versions that can be associated with a single "

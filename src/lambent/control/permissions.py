@@ -110,7 +110,7 @@ class Permissions:
 
     def _revision(self, ref: FunctionRef) -> str:
         """Of what the policy hangs on. Raises ResourceNotFoundException; texts: [LS]."""
-        if ref.qualifier is None or ref.qualifier.isdecimal() or ref.qualifier == LATEST:
+        if ref.qualifier is None or ref.qualifier.isdecimal() or ref.qualifier.startswith("$"):
             return self._functions.get_version(ref.name, ref.qualifier).revision_id
         self._registry.find(ref.name, ref.qualifier)
         alias = self._registry.resources.get(ALIASES, ref.name, ref.qualifier)

@@ -95,9 +95,8 @@ class Versions:
         description: str | None = None,
     ) -> FunctionVersion:
         """What `latest` is as a published version; its number is not yet given out."""
-        check_room(self._registry, latest)
         number = self._registry.version_numbers.get(latest.name, 0) + 1
-        return replace(
+        version = replace(
             latest,
             version=LATEST_PUBLISHED if publish is Publish.TO_LATEST_PUBLISHED else str(number),
             description=latest.description if description is None else description,
@@ -105,6 +104,8 @@ class Versions:
             last_modified=format_iso_ms(self._clock.wall_s()),
             revision_id=str(uuid.uuid4()),
         )
+        check_room(self._registry, version)
+        return version
 
     def unchanged(
         self, latest: FunctionVersion, publish: Publish = Publish.AS_NUMBER
