@@ -303,3 +303,14 @@ def test_a_presigned_invoke_runs_until_it_expires_and_not_changed(world: World) 
         urllib.request.urlopen(urllib.request.Request(longer, b"", method="POST"), timeout=30)
     assert caught.value.code == 403
     caught.value.close()
+
+
+def test_a_user_may_change_their_own_keys_without_naming_themselves(world: World) -> None:
+    """Source: IAM User Guide, "Allows IAM users to manage their own … access keys"."""
+    own = f"arn:aws:iam::{ACCOUNT}:user/${{aws:username}}"
+    keys = world.make_user("auth-self", allow("iam:*AccessKey*", resource=own))
+    iam = world.client("iam", keys)
+    assert iam.create_access_key()["AccessKey"]["UserName"] == "auth-self"
+    assert len(iam.list_access_keys()["AccessKeyMetadata"]) == 2
+    refused = refusal(iam.create_access_key, UserName="auth-reader")
+    assert refused[0] == "AccessDenied"

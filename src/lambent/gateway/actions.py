@@ -28,6 +28,8 @@ _NO_RESOURCE = {
     "iam": set[str](),
     "logs": {"DescribeQueries", "GetQueryResults", "StopQuery"},
 }
+OWN = {"GetUser", "CreateAccessKey", "ListAccessKeys", "UpdateAccessKey", "DeleteAccessKey"}
+"""IAM's operations that mean the caller where they name no user."""
 FREE = {"sts": {"GetCallerIdentity", "GetSessionToken", "AssumeRole"}}
 """No policy is asked: AssumeRole asks the role's own trust policy, the others are for anyone."""
 

@@ -6,12 +6,13 @@ Texts: IAM User Guide, "Troubleshoot access denied error messages".
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from lambent.clock import Clock, format_iso_ms
 from lambent.domain.arns import Account, FunctionRef
 from lambent.domain.errors import LambdaError, invalid_parameter
-from lambent.gateway.actions import Actions, Asked
+from lambent.gateway.actions import OWN, Actions, Asked
 from lambent.policy.document import PolicyDocument, PolicyKind, parse_policy
 from lambent.policy.evaluator import Decision, evaluate
 from lambent.policy.principal import AccessRequest, ContextValue, service_principal
@@ -50,6 +51,8 @@ class Authorization:
     ) -> None:
         """Raises LambdaError AccessDenied(Exception), or that Lambda cannot assume the role."""
         for asked in self._actions.of(service, operation, params):
+            if service == "iam" and operation in OWN and asked.resource == "*":
+                asked = replace(asked, resource=caller.principal.arn)
             self._check_one(caller, asked, service)
         if service == "sts" and operation == "AssumeRole":
             self._check_trust(caller, params)
