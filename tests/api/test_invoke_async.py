@@ -173,3 +173,19 @@ def test_a_function_that_fails_is_recorded_at_its_on_failure_destination(
     told = wait_for_log(server, "async-failures", "RetriesExhausted")
     assert "'functionError': 'Unhandled'" in told
     assert "'errorType': 'ValueError'" in told
+
+
+def test_an_event_for_a_function_with_no_concurrency_is_recorded_at_once(
+    server: RunningServer, lambda_: Any
+) -> None:
+    for name in ("async-blocked", "async-blocked-end"):
+        server.create(name, ECHO)
+    lambda_.put_function_concurrency(FunctionName="async-blocked", ReservedConcurrentExecutions=0)
+    arn = "arn:aws:lambda:us-east-1:000000000000:function:async-blocked-end"
+    lambda_.put_function_event_invoke_config(
+        FunctionName="async-blocked", DestinationConfig={"OnFailure": {"Destination": arn}}
+    )
+    assert send(lambda_, "async-blocked", Payload=b"{}")["StatusCode"] == 202
+    told = wait_for_log(server, "async-blocked-end", "ZeroReservedConcurrency")
+    assert "'approximateInvokeCount': 0" in told
+    lambda_.delete_function_concurrency(FunctionName="async-blocked")
