@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import RUNTIME, RunningServer, make_zip
+from tests.system.host import wait_for
 
 CANNOT_OCCUR = {
     ("PutFunctionScalingConfig", "ResourceConflictException"): (
@@ -173,6 +174,7 @@ def test_a_wrong_change_of_a_capacity_provider_is_refused(api: Any) -> None:
     assert "PropagateTags" not in found["CapacityProvider"]
 
 
+PUBLISHED = "$LATEST.PUBLISHED"
 HANDLER = """
 def handler(event, context):
     return event
@@ -233,21 +235,56 @@ def test_a_version_has_no_more_environments_than_its_scaling_config_says(
 def test_errors_of_scaling_configs(api: Any, server: RunningServer) -> None:
     name = "policy-scaling-errors"
     put_on_provider(server, api, name)
+    missing = {"FunctionName": name, "Qualifier": PUBLISHED}
+    with pytest.raises(api.exceptions.ResourceNotFoundException):
+        api.put_function_scaling_config(**missing)
+    api.publish_version(FunctionName=name, PublishTo="LATEST_PUBLISHED")
     server.create("policy-plain", HANDLER)
     api.publish_version(FunctionName="policy-plain")
     for call in (api.put_function_scaling_config, api.get_function_scaling_config):
         with pytest.raises(api.exceptions.ResourceNotFoundException):
             call(FunctionName="policy-missing", Qualifier="1")
-        with pytest.raises(api.exceptions.ResourceNotFoundException):
-            call(FunctionName=name, Qualifier="$LATEST.PUBLISHED")
         with pytest.raises(api.exceptions.InvalidParameterValueException):
             call(FunctionName="policy-plain", Qualifier="1")
         with pytest.raises(api.exceptions.ClientError, match="ValidationException"):
             call(FunctionName=name, Qualifier="live")
-    with pytest.raises(api.exceptions.ClientError, match="does not support"):
+    with pytest.raises(api.exceptions.InvalidParameterValueException, match="below its minimum"):
         api.put_function_scaling_config(
-            FunctionName=name, Qualifier="1", FunctionScalingConfig={"MinExecutionEnvironments": 1}
+            FunctionName=name,
+            Qualifier=PUBLISHED,
+            FunctionScalingConfig={"MinExecutionEnvironments": 901},
         )
+
+
+def environments(server: RunningServer, name: str) -> set[str]:
+    """The log streams of a function: one for each environment that there was."""
+    client = server.client("logs")
+    try:
+        found = client.describe_log_streams(logGroupName=f"/aws/lambda/{name}")["logStreams"]
+    except client.exceptions.ResourceNotFoundException:
+        return set()
+    return {one["logStreamName"] for one in found}
+
+
+def test_a_minimum_of_environments_is_held_before_anybody_calls(
+    api: Any, server: RunningServer
+) -> None:
+    """Also of $LATEST.PUBLISHED, and of what takes its place."""
+    name = "policy-minimum"
+    put_on_provider(server, api, name)
+    config = {"MinExecutionEnvironments": 2, "MaxExecutionEnvironments": 4}
+    where = {"FunctionName": name, "Qualifier": PUBLISHED}
+    api.publish_version(FunctionName=name, PublishTo="LATEST_PUBLISHED")
+    api.put_function_scaling_config(**where, FunctionScalingConfig=config)
+    wait_for(lambda: len(environments(server, name)) == 2, "two environments")
+    answer = api.invoke(**where, Payload=b"1")
+    assert (answer["StatusCode"], answer["ExecutedVersion"]) == (200, PUBLISHED)
+    assert len(environments(server, name)) == 2
+    api.update_function_configuration(FunctionName=name, Description="another")
+    api.publish_version(FunctionName=name, PublishTo="LATEST_PUBLISHED")
+    wait_for(lambda: len(environments(server, name)) == 4, "two new environments")
+    api.put_function_scaling_config(**where)
+    api.delete_function(FunctionName=name)
 
 
 def test_a_provider_holds_no_more_than_100_versions(api: Any, server: RunningServer) -> None:

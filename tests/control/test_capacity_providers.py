@@ -177,8 +177,8 @@ def test_scaling_that_cannot_be_is_refused(tmp_path: Path) -> None:
             ),
             (
                 {"FunctionName": "f", "Qualifier": "1"},
-                {"MinExecutionEnvironments": 1},
-                "UnsupportedOperationException",
+                {"MinExecutionEnvironments": 901},
+                "InvalidParameterValueException",
             ),
         ):
             refused, _ = await scene.refused(

@@ -11,7 +11,12 @@ from dataclasses import dataclass
 from lambent.clock import Clock, format_iso_ms
 from lambent.control.functions import Functions
 from lambent.control.interface import Scaler
-from lambent.control.kinds import ALIASES, PROVISIONED_CONCURRENCY, RESERVED_CONCURRENCY
+from lambent.control.kinds import (
+    ALIASES,
+    FUNCTION_SCALING,
+    PROVISIONED_CONCURRENCY,
+    RESERVED_CONCURRENCY,
+)
 from lambent.control.paging import Page, take_page
 from lambent.control.registry import Registry
 from lambent.control.resources import Put, Remove
@@ -203,6 +208,10 @@ class Concurrency:
             if other != qualifier and alias.version == version.version and other in configs:
                 raise resource_conflict("Version is pointed by a Provisioned Concurrency alias")
 
+    def check_minimum(self, name: str, number: str, units: int) -> None:
+        """Raise where MinExecutionEnvironments of a version does not fit beside all else."""
+        self._check_room(name, _minimum_of(number), units)
+
     def _check_room(self, name: str, qualifier: str, units: int) -> None:
         """Texts [LS], but for the figures in the second and third."""
         others = self._provisioned_total(name, without=qualifier)
@@ -255,8 +264,14 @@ class Concurrency:
         return sum(reserved.units for _, _, reserved in found)
 
     def _provisioned_total(self, name: str, *, without: str = "") -> int:
+        """Of all its versions and aliases, MinExecutionEnvironments of scaling configs included."""
         configs = self._registry.resources.of(PROVISIONED_CONCURRENCY, name)
-        return sum(config.units for key, config in configs.items() if key != without)
+        scalings = self._registry.resources.of(FUNCTION_SCALING, name)
+        return sum(config.units for key, config in configs.items() if key != without) + sum(
+            scaling.environments_min or 0
+            for number, scaling in scalings.items()
+            if _minimum_of(number) != without
+        )
 
     def _sync(self, name: str) -> None:
         """Tell the scaler what is set of one function now."""
@@ -274,5 +289,15 @@ class Concurrency:
                 # Two aliases may have come to the same version: it holds what both want.
                 _, units = wanted.get(version.version, (version, 0))
                 wanted[version.version] = version, units + config.units
+        for number, scaling in self._registry.resources.of(FUNCTION_SCALING, name).items():
+            held = function.versions.get(number) if function is not None else None
+            if held is not None and scaling.environments_min:
+                _, units = wanted.get(number, (held, 0))
+                wanted[number] = held, units + scaling.environments_min
         self._scaler.set_reserved(name, self.reserved(name) if function is not None else None)
         self._scaler.set_provisioned(name, wanted)
+
+
+def _minimum_of(number: str) -> str:
+    """Stands for a version's minimum where the keys of configs are looked at; no qualifier."""
+    return f"the minimum of {number}"

@@ -1,26 +1,28 @@
 """How many environments a published version on a capacity provider may have.
 
-The maximum is enforced: placement asks for it whenever it would start one more. A minimum above 0
-would have to be held at all times; until it is, it is refused. Texts are Lambent's own
-(UNVERIFIED).
+Placement asks for the maximum whenever it would start one more; the minimum is held at all times,
+as provisioned concurrency is, and takes from the account's concurrency as that does. Texts are
+Lambent's own (UNVERIFIED).
 """
 
 from __future__ import annotations
 
 from lambent.control.capacity_providers import provider_of
+from lambent.control.concurrency import Concurrency
 from lambent.control.functions import Functions
 from lambent.control.kinds import FUNCTION_SCALING
 from lambent.control.registry import Registry
 from lambent.control.resources import Change, Put, Remove
 from lambent.domain.capacity_provider import FunctionScaling
-from lambent.domain.errors import invalid_parameter, not_supported
+from lambent.domain.errors import invalid_parameter
 from lambent.domain.function import FunctionVersion
 
 
 class FunctionScalings:
     """The operations on scaling configs of one account's functions."""
 
-    def __init__(self, registry: Registry, functions: Functions) -> None:
+    def __init__(self, registry: Registry, functions: Functions, concurrency: Concurrency) -> None:
+        self._concurrency = concurrency
         self._registry = registry
         self._functions = functions
 
@@ -45,7 +47,7 @@ class FunctionScalings:
                     "MinExecutionEnvironments must not be greater than MaxExecutionEnvironments."
                 )
             if low:
-                raise not_supported("FunctionScalingConfig.MinExecutionEnvironments above 0")
+                self._concurrency.check_minimum(name, number, low)
             change: Change = (
                 Remove(FUNCTION_SCALING, name, number)
                 if scaling == FunctionScaling()

@@ -46,7 +46,6 @@ class Plane:
             self.capacity_providers,
             clock=clock,
         )
-        self.function_scalings = FunctionScalings(registry, self.functions)
         self.event_invoke = EventInvokeConfigs(
             registry, self.functions, self.role_permissions, clock=clock
         )
@@ -60,6 +59,7 @@ class Plane:
         self.layer_policies = LayerPolicies(registry, self.layers)
         self.recursion = Recursion(registry)
         self.concurrency = Concurrency(registry, self.functions, clock=clock, limit=concurrency)
+        self.function_scalings = FunctionScalings(registry, self.functions, self.concurrency)
         self.deliveries = Deliveries(
             self.functions, self.event_invoke, self.recursion, self.concurrency
         )

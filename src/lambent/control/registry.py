@@ -340,6 +340,7 @@ class Registry:
         self.functions[name] = replace(function, versions=versions)
         if number == LATEST_PUBLISHED:
             self.retirer.retire(name, number)  # it may have been there before, as something else
+            self.resources.tell([name])
         else:
             self.version_numbers[name] = max(self.version_numbers.get(name, 0), int(number))
 

@@ -92,19 +92,20 @@ class Resources:
                 owners[change.owner].pop(change.key, None)
                 if not owners[change.owner]:
                     del owners[change.owner]
-        self._tell({change.owner for change in changes})
+        self.tell({change.owner for change in changes})
 
     def forget(self, owner: str) -> None:
         for owners in self._values.values():
             owners.pop(owner, None)
-        self._tell({owner})
+        self.tell({owner})
 
     def clear(self) -> None:
         owners = {owner for values in self._values.values() for owner in values}
         self._values.clear()
-        self._tell(owners)
+        self.tell(owners)
 
-    def _tell(self, owners: Iterable[str]) -> None:
+    def tell(self, owners: Iterable[str]) -> None:
+        """Have the watchers look at these again."""
         for watcher in self.watchers:
             for owner in owners:
                 watcher(owner)

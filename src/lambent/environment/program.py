@@ -21,6 +21,8 @@ LD_LIBRARY_PATH = (
 )
 RUNTIME_API = "127.0.0.1:9001"
 
+MANAGED_INSTANCES = "lambda-managed-instances"  # [DG] on a capacity provider
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
@@ -57,7 +59,9 @@ def build_environment(
             "AWS_LAMBDA_FUNCTION_NAME": version.name,
             "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(version.memory_mib),
             "AWS_LAMBDA_FUNCTION_VERSION": version.version,
-            "AWS_LAMBDA_INITIALIZATION_TYPE": init_type,
+            "AWS_LAMBDA_INITIALIZATION_TYPE": (
+                init_type if version.capacity_provider is None else MANAGED_INSTANCES
+            ),
             "AWS_LAMBDA_LOG_GROUP_NAME": version.log_group,
             "AWS_LAMBDA_LOG_STREAM_NAME": stream,
             "AWS_LAMBDA_RUNTIME_API": RUNTIME_API,
