@@ -44,6 +44,8 @@ class Settings:
     """Factor on the delays between tries of asynchronous events, for people who test."""
     pythons: str = ""
     """More interpreters, as `python3.12=/path/to/python,…`; found before any other."""
+    file_systems: str = ""
+    """Folders that stand for access points of file systems, as `arn=/folder,…`."""
     stream_bytes_per_s: int = 2 * 1024 * 1024
     """What a streamed response may send a second after its first 6 MiB; 32 KiB to 64 MiB."""
     auth: str = "open"
@@ -84,7 +86,19 @@ def load_settings(environ: Mapping[str, str], overrides: Mapping[str, object]) -
     rate, least, most = settings.stream_bytes_per_s, *STREAM_BYTES_PER_S_RANGE
     if not least <= rate <= most:
         raise ValueError(f"LAMBENT_STREAM_BYTES_PER_S={rate} is not between {least} and {most}")
+    parse_file_systems(settings.file_systems)
     return settings
+
+
+def parse_file_systems(text: str) -> dict[str, Path]:
+    """ARN of an access point → folder. Raises ValueError, naming what does not fit."""
+    folders: dict[str, Path] = {}
+    for item in filter(None, text.split(",")):
+        arn, _, folder = item.partition("=")
+        if not arn.startswith("arn:") or not folder.startswith("/"):
+            raise ValueError(f"LAMBENT_FILE_SYSTEMS: {item!r} is not arn=/folder")
+        folders[arn] = Path(folder)
+    return folders
 
 
 def _convert(name: str, kind: str, raw: str) -> object:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from lambent.api.options import refuse_unsupported, take_zip
+from lambent.api.options import format_options, parse_options, refuse_unsupported, take_code
 from lambent.control.concurrency import Concurrency
 from lambent.control.downloads import Downloads
 from lambent.control.functions import Functions
@@ -57,8 +57,8 @@ class FunctionOperations:
 
     async def create_function(self, params: Shape, context: RequestContext) -> Shape:
         name = unqualified(params["FunctionName"], context.account)
-        refuse_unsupported(params, function_name=name)
-        code = take_zip(params["Code"], where="Code.")
+        refuse_unsupported(params)
+        code, folder = take_code(params["Code"], where="Code.")
         if code is None:
             raise invalid_parameter(NO_CODE)
         version = await self._functions.create(
@@ -68,6 +68,7 @@ class FunctionOperations:
             tags=params.get("Tags") or {},
             publish=parse_publish(params),
             code_signing_config_arn=params.get("CodeSigningConfigArn"),
+            hot_reload_folder=folder,
         )
         return format_version(version, context.account, qualifier=_number(version))
 
@@ -117,12 +118,12 @@ class FunctionOperations:
     async def update_function_code(self, params: Shape, context: RequestContext) -> Shape:
         name = unqualified(params["FunctionName"], context.account)
         self._functions.get(name)  # a function that is not there comes before everything else
-        refuse_unsupported(params, function_name=name)
+        refuse_unsupported(params)
         if params.get("ImageUri"):  # [LS]
             raise invalid_parameter(
                 "Please don't provide ImageUri when updating a function with packageType Zip."
             )
-        code = take_zip(params, where="")
+        code, folder = take_code(params, where="")
         if code is None:
             raise invalid_parameter(NO_CODE)
         version = await self._functions.update_code(
@@ -132,13 +133,14 @@ class FunctionOperations:
             revision_id=params.get("RevisionId"),
             dry_run=bool(params.get("DryRun")),
             publish=parse_publish(params),
+            hot_reload_folder=folder,
         )
         return format_version(version, context.account, qualifier=_number(version))
 
     async def update_function_configuration(self, params: Shape, context: RequestContext) -> Shape:
         name = unqualified(params["FunctionName"], context.account)
         self._functions.get(name)
-        refuse_unsupported(params, function_name=name)
+        refuse_unsupported(params)
         version = await self._functions.update_configuration(
             name, parse_configuration(params), revision_id=params.get("RevisionId")
         )
@@ -168,6 +170,7 @@ def parse_configuration(params: Shape) -> Configuration:
         layers=_tuple(params.get("Layers")),
         architectures=_tuple(params.get("Architectures")),
         capacity_provider=params.get("CapacityProviderConfig"),
+        **parse_options(params),
     )
 
 
@@ -188,17 +191,16 @@ def format_version(
         "LastModified": version.last_modified,
         "CodeSha256": version.code.sha256_b64,
         "Version": version.version,
-        "TracingConfig": {"Mode": "PassThrough"},
         "RevisionId": version.revision_id,
         "PackageType": "Zip",
         "Architectures": list(version.architectures),
         "EphemeralStorage": {"Size": version.ephemeral_mib},
         "SnapStart": {"ApplyOn": "None", "OptimizationStatus": "Off"},
         "RuntimeVersionConfig": {"RuntimeVersionArn": account.runtime_arn(version.runtime)},
-        "LoggingConfig": {"LogFormat": "Text", "LogGroup": version.log_group},
         "State": version.state.value,
         "StateReason": version.state.reason,
         "StateReasonCode": version.state.reason_code,
+        **format_options(version),
     }
     if version.last_update is not None:
         shape["LastUpdateStatus"] = version.last_update.value

@@ -1,4 +1,4 @@
-"""Options of functions that Lambent does not enforce: the AWS default passes, all else is refused.
+"""Options of functions: modelled parameters ↔ domain; what Lambent does not enforce is refused.
 
 An option that was taken and then not acted on would be a lie, so whatever is here is said by name.
 """
@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from lambent.domain.errors import not_supported
+from lambent.control.options import HOT_RELOAD_BUCKET, check_hot_reload, hot_reload_package
+from lambent.domain.errors import invalid_parameter, not_supported
+from lambent.domain.function import FileSystem, FunctionVersion
 
 Params = Mapping[str, Any]
 
@@ -24,20 +26,17 @@ def _all_empty(value: Any) -> bool:
 
 _DEFAULTS: dict[str, Callable[[Any], bool]] = {
     "VpcConfig": _all_empty,
-    "DeadLetterConfig": _all_empty,
-    "KMSKeyArn": _empty,
-    "TracingConfig": lambda value: value.get("Mode", "PassThrough") == "PassThrough",
-    "FileSystemConfigs": _empty,
     "ImageConfig": _all_empty,
     "SnapStart": lambda value: value.get("ApplyOn", "None") == "None",
     "DurableConfig": _empty,
+    "KMSKeyArn": _empty,
     "TenancyConfig": _empty,
     "RuntimeConfig": _empty,
     "AcceleratorConfig": _empty,
 }
 
 
-def refuse_unsupported(params: Params, *, function_name: str) -> None:
+def refuse_unsupported(params: Params) -> None:
     """Raise for every option that asks for what is not there; the first is named."""
     for option, is_default in _DEFAULTS.items():
         value = params.get(option)
@@ -45,18 +44,67 @@ def refuse_unsupported(params: Params, *, function_name: str) -> None:
             raise not_supported(f"the option {option}")
     if params.get("PackageType", "Zip") != "Zip":
         raise not_supported("the option PackageType with the value Image")
-    _refuse_logging(params.get("LoggingConfig") or {}, function_name)
+    for one in params.get("FileSystemConfigs") or ():
+        if one.get("S3FilesConfig"):
+            raise not_supported("the option FileSystemConfigs.S3FilesConfig")
 
 
-def _refuse_logging(logging: Params, function_name: str) -> None:
-    if logging.get("LogFormat", "Text") != "Text":
-        raise not_supported("the option LoggingConfig.LogFormat with the value JSON")
-    for level in ("ApplicationLogLevel", "SystemLogLevel"):
-        if logging.get(level):
-            raise not_supported(f"the option LoggingConfig.{level}")
-    group = logging.get("LogGroup")
-    if group and group != f"/aws/lambda/{function_name}":
-        raise not_supported("the option LoggingConfig.LogGroup with another group")
+def parse_options(params: Params) -> dict[str, Any]:
+    """What the options set, by the fields of `Configuration`; None where one is not given.
+
+    Empty ones reset what was.
+    """
+    dead_letter, tracing = params.get("DeadLetterConfig"), params.get("TracingConfig")
+    file_systems, tenancy = params.get("FileSystemConfigs"), params.get("TenancyConfig")
+    return {
+        "dead_letter_arn": None if dead_letter is None else dead_letter.get("TargetArn") or "",
+        "kms_key_arn": params.get("KMSKeyArn"),
+        "tracing_mode": None if tracing is None else tracing.get("Mode") or "PassThrough",
+        "logging": params.get("LoggingConfig"),
+        "file_systems": None
+        if file_systems is None
+        else tuple(
+            FileSystem(arn=one["Arn"], local_mount_path=one["LocalMountPath"])
+            for one in file_systems
+        ),
+        "tenant_isolation": None if tenancy is None else tenancy["TenantIsolationMode"],
+    }
+
+
+def format_options(version: FunctionVersion) -> dict[str, Any]:
+    """The options as FunctionConfiguration shows them."""
+    logging = {"LogFormat": version.log_format, "LogGroup": version.log_group}
+    if version.log_format == "JSON":
+        logging["ApplicationLogLevel"] = version.application_log_level or ""
+        logging["SystemLogLevel"] = version.system_log_level or ""
+    shape: dict[str, Any] = {
+        "TracingConfig": {"Mode": version.tracing_mode},
+        "LoggingConfig": logging,
+    }
+    if version.dead_letter_arn:
+        shape["DeadLetterConfig"] = {"TargetArn": version.dead_letter_arn}
+    if version.kms_key_arn:
+        shape["KMSKeyArn"] = version.kms_key_arn
+    if version.file_systems:
+        shape["FileSystemConfigs"] = [
+            {"Arn": one.arn, "LocalMountPath": one.local_mount_path} for one in version.file_systems
+        ]
+    if version.tenant_isolation:
+        shape["TenancyConfig"] = {"TenantIsolationMode": version.tenant_isolation}
+    return shape
+
+
+def take_code(source: Params, *, where: str) -> tuple[bytes | None, str]:
+    """The package of a function's code, and its hot-reload folder where that is its code."""
+    if source.get("S3Bucket") == HOT_RELOAD_BUCKET:
+        if source.get("ZipFile"):  # AWS's text for two sources, as quoted in issue threads
+            raise invalid_parameter(
+                "Please do not provide other FunctionCode parameters when providing a ZipFile."
+            )
+        folder = source.get("S3Key") or ""
+        check_hot_reload(folder)
+        return hot_reload_package(), folder
+    return take_zip(source, where=where), ""
 
 
 def take_zip(source: Params, *, where: str) -> bytes | None:
@@ -73,7 +121,11 @@ def take_zip(source: Params, *, where: str) -> bytes | None:
         "SourceKMSKeyArn",
     ):
         if source.get(option):
-            hint = " (send the zip itself as ZipFile)" if option.startswith("S3") else ""
+            hint = (
+                " (send the zip itself as ZipFile, or S3Bucket hot-reload and a folder as S3Key)"
+                if option.startswith("S3")
+                else ""
+            )
             raise not_supported(f"the option {where}{option}{hint}")
     content = source.get("ZipFile")
     return bytes(content) if content else None

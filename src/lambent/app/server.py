@@ -42,6 +42,7 @@ from lambent.http.server import HttpServer
 from lambent.invoke.invoker import Invoker
 from lambent.observe.meter import Meter, Usage
 from lambent.placement.concurrency import ConcurrencyLedger
+from lambent.placement.host_folders import HostFolders
 from lambent.placement.parking import Parking
 from lambent.placement.placement import SWEEP_S, Placement
 from lambent.placement.publisher import Publisher, Specs
@@ -52,7 +53,7 @@ from lambent.services.iam import rows as iam_rows
 from lambent.services.logs import Logs
 from lambent.services.signer import Signer
 from lambent.services.sts import Sts
-from lambent.settings import Settings
+from lambent.settings import Settings, parse_file_systems
 from lambent.store.database import Database
 from lambent.store.files import CodeStore
 from lambent.store.logs import LogStore
@@ -92,8 +93,15 @@ class Server:
             on_closed=self._on_sandbox_closed,
         )
         self.parking = Parking(self.backend, self.interpreters, tasks, parked=settings.parked)
+        file_systems = parse_file_systems(settings.file_systems)
+        self.host_folders = HostFolders(file_systems)
         self.publisher = Publisher(
-            self.files, self.backend, self.parking, self.interpreters, how_to_get=how_to_get
+            self.files,
+            self.backend,
+            self.parking,
+            self.interpreters,
+            how_to_get=how_to_get,
+            host_folders=self.host_folders,
         )
         self.ledger = ConcurrencyLedger(settings.concurrency)
         self.placement = Placement(
@@ -117,6 +125,7 @@ class Server:
             idle_timeout_s=settings.idle_timeout_s,
             age_max_s=settings.role_session_s - EXPIRY_MARGIN_S,
         )
+        self.host_folders.retire = self.placement.retire
         self.registry = Registry(
             account=self.account,
             database=self.database,
@@ -125,7 +134,12 @@ class Server:
             publisher=self.publisher,
             retirer=self.placement,
         )
-        self.plane = Plane(self.registry, clock=self.clock, concurrency=settings.concurrency)
+        self.plane = Plane(
+            self.registry,
+            clock=self.clock,
+            concurrency=settings.concurrency,
+            file_systems=file_systems,
+        )
         self.placement.most_of = self.plane.function_scalings.environments_max
         self.invoker = Invoker(
             self.plane.functions, self.ledger, self.placement, self.meter, self.clock
@@ -245,6 +259,7 @@ class Server:
         """End every process and store what is pending; also after a start that failed."""
         self.queue.close()
         self.placement.stop()
+        self.host_folders.close()
         await self.parking.close()
         await self.backend.stop()
         with contextlib.suppress(PlatformFault):

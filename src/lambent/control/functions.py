@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import random
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, ExitStack, contextmanager
 from dataclasses import replace
 
 from lambent.clock import Clock, format_iso_ms
-from lambent.control import rules
+from lambent.control import options, rules
 from lambent.control.capacity_providers import CapacityProviders, check_memory, provider_arn
 from lambent.control.code_signing import CodeSigning, attachment
 from lambent.control.kinds import ALIASES
@@ -56,15 +56,18 @@ class Functions:
         capacity_providers: CapacityProviders,
         *,
         clock: Clock,
+        file_systems: Collection[str] = (),
         throw: Callable[[], float] = random.random,
     ) -> None:
-        """`throw` gives numbers from 0 up to 1, for the weights of aliases."""
+        """`file_systems`: ARNs of access points that there are. `throw` gives numbers from 0 up
+        to 1, for the weights of aliases."""
         self._registry = registry
         self._layers = layers
         self._versions = versions
         self._code_signing = code_signing
         self._capacity_providers = capacity_providers
         self._clock = clock
+        self._file_systems = file_systems
         self._throw = throw
         self._updating: set[str] = set()
 
@@ -141,13 +144,14 @@ class Functions:
         tags: Mapping[str, str],
         publish: Publish = Publish.NO,
         code_signing_config_arn: str | None = None,
+        hot_reload_folder: str = "",
     ) -> FunctionVersion:
         """A new function, as AWS's answer shows it. Nothing remains of one that fails.
 
         With `publish` its first version exists as well, and is what the answer shows. With a code
         signing config its code and layers must be signed as that says.
         """
-        rules.check_configuration(configuration)
+        self._check(configuration)
         rules.check_complete(configuration)
         rules.check_tags(tags)
         layers = self._layers.resolve(configuration.layers or ())
@@ -168,6 +172,7 @@ class Functions:
             size_bytes = package.size_bytes * (2 if publish else 1)
             held.enter_context(self._registry.reserving(size_bytes))
             draft = self._draft(name, configuration, package, layers)
+            draft = replace(draft, hot_reload_folder=hot_reload_folder)
             check_publish_to(draft, publish)
             check_memory(draft)
             if config is not None:
@@ -184,7 +189,7 @@ class Functions:
         """What is given replaces what was; the rest stays."""
         current = self._registry.find(name).latest
         rules.check_revision(revision_id, current.revision_id)
-        rules.check_configuration(configuration)
+        self._check(configuration)
         layers = current.layers
         if configuration.layers is not None:
             layers = self._layers.resolve(configuration.layers)
@@ -217,6 +222,7 @@ class Functions:
         revision_id: str | None,
         dry_run: bool,
         publish: Publish = Publish.NO,
+        hot_reload_folder: str = "",
     ) -> FunctionVersion:
         """New code for $LATEST; `dry_run` validates all of it and changes nothing.
 
@@ -234,6 +240,7 @@ class Functions:
                         replace(
                             current,
                             code=package,
+                            hot_reload_folder=hot_reload_folder,
                             architectures=architectures or current.architectures,
                         )
                     )
@@ -274,6 +281,13 @@ class Functions:
         if config is not None:
             profile_arn, job_arn = await self._code_signing.check_code(config, version.name, code)
         return replace(version, signing_profile_version_arn=profile_arn, signing_job_arn=job_arn)
+
+    def _check(self, configuration: Configuration) -> None:
+        """Raise where what was given is not allowed, whatever the function is."""
+        rules.check_configuration(configuration)
+        options.check_dead_letter(configuration.dead_letter_arn or "")
+        options.check_kms_key(configuration.kms_key_arn or "", self._registry.account)
+        options.check_file_systems(configuration.file_systems or (), self._file_systems)
 
     def _draft(
         self,
@@ -350,11 +364,18 @@ def _configured(
             "ephemeral_mib",
             "architectures",
             "capacity_provider",
+            "dead_letter_arn",
+            "kms_key_arn",
+            "tracing_mode",
+            "file_systems",
+            "tenant_isolation",
         )
         if (value := getattr(configuration, member)) is not None
     }
     if configuration.environment is not None:
         given["environment"] = dict(configuration.environment)
+    if configuration.logging is not None:
+        given.update(options.logging_fields(version, configuration.logging))
     return replace(version, layers=tuple(layers), **given)  # type: ignore[arg-type]  # by its names
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from lambent.clock import Clock
 from lambent.control.aliases import Aliases
 from lambent.control.capacity_providers import CapacityProviders
@@ -29,8 +31,16 @@ from lambent.control.versions import Versions
 class Plane:
     """What the API's operations work on."""
 
-    def __init__(self, registry: Registry, *, clock: Clock, concurrency: int) -> None:
-        """`concurrency`: the account's limit of concurrent executions."""
+    def __init__(
+        self,
+        registry: Registry,
+        *,
+        clock: Clock,
+        concurrency: int,
+        file_systems: Collection[str] = (),
+    ) -> None:
+        """`concurrency`: the account's limit of concurrent executions. `file_systems`: ARNs of
+        access points that stand for folders of this host."""
         self.registry = registry
         self.capacity_providers = CapacityProviders(registry, clock=clock)
         self.role_permissions = RolePermissions()
@@ -45,6 +55,7 @@ class Plane:
             self.code_signing,
             self.capacity_providers,
             clock=clock,
+            file_systems=file_systems,
         )
         self.event_invoke = EventInvokeConfigs(
             registry, self.functions, self.role_permissions, clock=clock

@@ -13,6 +13,7 @@ from typing import Any
 
 from lambent.domain import limits
 from lambent.domain.errors import LambdaError, invalid_parameter, validation_failed
+from lambent.domain.function import FileSystem
 
 RUNTIMES = tuple(f"python3.{minor}" for minor in range(8, 15))
 """What Lambent runs."""
@@ -94,6 +95,13 @@ class Configuration:
     architectures: tuple[str, ...] | None = None
     capacity_provider: Mapping[str, Any] | None = None
     """CapacityProviderConfig, as given."""
+    dead_letter_arn: str | None = None
+    kms_key_arn: str | None = None
+    tracing_mode: str | None = None
+    logging: Mapping[str, Any] | None = None
+    """LoggingConfig, as given."""
+    file_systems: tuple[FileSystem, ...] | None = None
+    tenant_isolation: str | None = None
 
 
 def check_configuration(configuration: Configuration) -> None:

@@ -83,7 +83,7 @@ class Environment(asyncio.Protocol):
         self._peak = 0
         self._init_started = Instant(0.0)
         self._init_ms: float | None = None
-        self._init_error: FunctionError | None = None
+        self._init_error: FunctionError | LambdaError | None = None
         self._response: tuple[bytes, FunctionError | LambdaError | None] = (b"", None)
         self._stream: Stream | None = None
         self._stream_type = b""
@@ -307,7 +307,7 @@ class Environment(asyncio.Protocol):
     def _complete_with_init_error(self) -> None:
         self._raw.drain()
         error = self._init_error or failures.sandbox_failed(self._request_id())
-        self._finish(error, status="error", error_type=error.error_type)
+        self._finish(error, status="error", error_type=failures.type_of(error))
 
     def _finish(
         self,
@@ -363,7 +363,8 @@ class Environment(asyncio.Protocol):
         except Exception as error:  # whatever the host refused: this environment cannot start
             log.error("no sandbox for %s: %s", self.version.name, error)
             if generation == self._generation:
-                self._init_failed(failures.sandbox_failed(self._request_id()))
+                refused = error if isinstance(error, LambdaError) else None
+                self._init_failed(refused or failures.sandbox_failed(self._request_id()))
             return
         if generation != self._generation:
             sandbox.kill()
@@ -417,12 +418,12 @@ class Environment(asyncio.Protocol):
         elif self.phase is not Phase.STOPPED:
             self._apply(Event.EXITED)
 
-    def _init_failed(self, error: FunctionError) -> None:
+    def _init_failed(self, error: FunctionError | LambdaError) -> None:
         if self.phase not in (Phase.INIT, Phase.INIT_IN_INVOKE):
             return
         self._raw.drain()
         self._init_error = error
-        self._report_init(status="error", error_type=error.error_type)
+        self._report_init(status="error", error_type=failures.type_of(error))
         self._apply(Event.INIT_FAILED)
 
     def _init_timed_out(self) -> None:

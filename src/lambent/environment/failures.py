@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import signal as signals
 
-from lambent.domain.errors import FunctionError
+from lambent.domain.errors import FunctionError, LambdaError
 from lambent.domain.limits import RESPONSE_BYTES_MAX, STREAM_BYTES_MAX
 from lambent.sandbox.interface import SandboxExit
 
@@ -93,3 +93,8 @@ def from_payload(payload: bytes) -> FunctionError:
     except (ValueError, AttributeError):
         error_type = "Unhandled"
     return FunctionError(payload=payload, error_type=error_type)
+
+
+def type_of(error: FunctionError | LambdaError) -> str:
+    """What the log calls it."""
+    return error.code if isinstance(error, LambdaError) else error.error_type

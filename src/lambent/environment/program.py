@@ -72,6 +72,9 @@ def build_environment(
             "LAMBDA_RUNTIME_DIR": RUNTIME_DIR,
         }
     )
+    if version.log_format == "JSON":
+        values["AWS_LAMBDA_LOG_FORMAT"] = "JSON"
+        values["AWS_LAMBDA_LOG_LEVEL"] = version.application_log_level or "INFO"
     return values
 
 
@@ -83,7 +86,7 @@ def build_program(
         {
             "handler": version.handler,
             "environment": build_environment(version, around, stream, init_type),
-            "log_format": "Text",
+            "log_format": version.log_format,
             "function_name": version.name,
             "function_version": version.version,
             "invoked_function_arn": version.arn,

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from functools import partial
 
 from lambent.domain.interpreter import Interpreter
-from lambent.sandbox.interface import Sandbox, SandboxBackend, SandboxExit
+from lambent.sandbox.interface import HostFolder, Sandbox, SandboxBackend, SandboxExit
 from lambent.tasks import Tasks
 
 log = logging.getLogger("lambent")
@@ -53,6 +53,10 @@ class Parking:
         self._refill_soon(kind, REFILL_DELAY_S)
         return sandbox
 
+    async def make(self, runtime: str, preload: str, folders: tuple[HostFolder, ...]) -> Sandbox:
+        """A new blank sandbox with folders of the host: none of these are parked."""
+        return await self._launch((runtime, preload), park=False, folders=folders)
+
     def refill(self, runtime: str, preload: str) -> None:
         """See to it that there are parked sandboxes for such functions."""
         self._refill_soon((runtime, preload), 0.0)
@@ -95,9 +99,11 @@ class Parking:
             self._tasks.spawn(sandbox.close(), name=f"close {sandbox.sandbox_id}")
             self._refill_soon(kind, 1.0)
 
-    async def _launch(self, kind: Kind, *, park: bool) -> Sandbox:
+    async def _launch(
+        self, kind: Kind, *, park: bool, folders: tuple[HostFolder, ...] = ()
+    ) -> Sandbox:
         runtime, preload = kind
         interpreter = self._interpreters.get(runtime)
         if interpreter is None:
             raise RuntimeUnavailable(f"no interpreter for {runtime} was found on this host")
-        return await self._backend.launch(interpreter, preload=preload, park=park)
+        return await self._backend.launch(interpreter, preload=preload, park=park, folders=folders)

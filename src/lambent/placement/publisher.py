@@ -12,6 +12,7 @@ from typing import Protocol
 from lambent.domain import limits
 from lambent.domain.function import FunctionVersion, State, Status
 from lambent.domain.interpreter import Interpreter
+from lambent.placement.host_folders import HostFolders
 from lambent.placement.parking import Parking
 from lambent.placement.preload import choose_preload
 from lambent.sandbox.interface import Sandbox, SandboxBackend, SandboxSpec
@@ -37,8 +38,9 @@ class Specs:
 
     def spec(self, version: FunctionVersion, program: bytes) -> SandboxSpec:
         """1,769 MB are one vCPU. Source: Developer Guide, "Configure Lambda function memory"."""
+        hot = bool(version.hot_reload_folder)
         return SandboxSpec(
-            task_dir=self._folders.task_dir(version),
+            task_dir=None if hot else self._folders.task_dir(version),
             opt_dir=self._folders.opt_dir(version),
             tmp_mib=version.ephemeral_mib,
             memory_mib=version.memory_mib,
@@ -60,12 +62,14 @@ class Publisher:
         interpreters: Mapping[str, Interpreter],
         *,
         how_to_get: Callable[[str], str],
+        host_folders: HostFolders,
     ) -> None:
         self._folders = folders
         self._backend = backend
         self._parking = parking
         self._interpreters = interpreters
         self._how_to_get = how_to_get
+        self._host_folders = host_folders
         self._preloads: dict[tuple[str, ...], str] = {}
         self._compiled: set[tuple[int, str]] = set()
         """Inode of a folder (a digest may go and come back) and runtime."""
@@ -81,13 +85,16 @@ class Publisher:
             )
         preload = await self.preload(version)
         for folder in self._folders_of(version):
-            await self._compile(interpreter, folder, preload)
-        self._parking.refill(version.runtime, preload)
+            if folder != Path(version.hot_reload_folder):  # that one is left as it is
+                await self._compile(interpreter, folder, preload)
+        if not self._host_folders.needed(version):
+            self._parking.refill(version.runtime, preload)
         return Status(value=State.ACTIVE)
 
     async def preload(self, version: FunctionVersion) -> str:
         """What the zygote of this version's environments has loaded; read once per package."""
-        key = (version.code.digest, *(layer.package.digest for layer in version.layers))
+        code = version.hot_reload_folder or version.code.digest
+        key = (code, *(layer.package.digest for layer in version.layers))
         found = self._preloads.get(key)
         if found is None:
             folders = self._folders_of(version)
@@ -98,11 +105,17 @@ class Publisher:
         return found
 
     async def take(self, version: FunctionVersion) -> Sandbox:
-        """A blank sandbox for `version`: parked or new."""
+        """A blank sandbox for `version`: parked or new. Raises LambdaError: a folder is gone."""
+        if self._host_folders.needed(version):
+            folders = await self._host_folders.take(version)
+            preload = await self.preload(version)
+            return await self._parking.make(version.runtime, preload, folders)
         return await self._parking.take(version.runtime, await self.preload(version))
 
     def _folders_of(self, version: FunctionVersion) -> list[Path]:
         task, opt = self._folders.task_dir(version), self._folders.opt_dir(version)
+        if version.hot_reload_folder:
+            task = Path(version.hot_reload_folder)
         return [task] if opt is None else [task, opt]
 
     async def _compile(self, interpreter: Interpreter, folder: Path, preload: str) -> None:

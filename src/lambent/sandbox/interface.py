@@ -17,11 +17,21 @@ from lambent.domain.interpreter import Interpreter
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HostFolder:
+    """A folder of the host that a sandbox sees, itself and not a copy."""
+
+    source: Path
+    target: str
+    """Where it appears inside."""
+    writable: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SandboxSpec:
     """What a blank sandbox is bound to."""
 
-    task_dir: Path
-    """Becomes /var/task, read-only."""
+    task_dir: Path | None
+    """Becomes /var/task, read-only; None where a HostFolder does."""
     opt_dir: Path | None
     """Becomes /opt, read-only; None leaves /opt empty."""
     tmp_mib: int
@@ -94,10 +104,18 @@ class SandboxBackend(Protocol):
 
     async def start(self) -> None: ...
 
-    async def launch(self, interpreter: Interpreter, *, preload: str, park: bool) -> Sandbox:
+    async def launch(
+        self,
+        interpreter: Interpreter,
+        *,
+        preload: str,
+        park: bool,
+        folders: tuple[HostFolder, ...] = (),
+    ) -> Sandbox:
         """A blank one, forked from a zygote that has called `preload` of the guest program.
 
         One to `park` warms up by itself; one for which somebody waits is to be bound at once.
+        With `folders` it comes from a zygote of its own, in whose root nothing else of the host is.
 
         The more a zygote has loaded, the dearer its forks: hence one for each need.
         """

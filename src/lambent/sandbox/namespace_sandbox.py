@@ -9,12 +9,13 @@ import os
 import signal
 import socket
 import struct
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 
 from .cgroups import Cgroup
-from .interface import SandboxExit, SandboxSpec
+from .interface import HostFolder, SandboxExit, SandboxSpec
 from .network import Network
+from .root_plan import stage
 from .zygote_process import ZygoteProcess
 
 _BIND_HEADER = struct.Struct("<II")
@@ -34,6 +35,7 @@ class NamespaceSandbox:
         output: int,
         uid: int,
         code_root: Path,
+        folders: Sequence[HostFolder],
         on_listeners: Callable[[str, list[int]], None],
         release: Callable[[NamespaceSandbox], Awaitable[None]],
     ) -> None:
@@ -54,6 +56,7 @@ class NamespaceSandbox:
         """Where its interface is still to be attached."""
         self.zygote = zygote
         self._code_root = code_root
+        self._folders = [[staged, folder.target] for staged, folder in stage(folders)]
         self._on_listeners = on_listeners
         self._release = release
         self._out_of_memory = False
@@ -95,10 +98,11 @@ class NamespaceSandbox:
         self._bound = True
         if self.cgroup is not None:
             self.cgroup.limit(memory_mib=memory_mib, tmp_mib=tmp_mib, vcpus=1.0, processes_max=16)
-        settings = {
+        settings: dict[str, object] = {
             "kind": "compile",
             "task": self._relative(folder),
             "opt": None,
+            "folders": [],
             "tmp_mib": tmp_mib,
             "hostname": "compile",
             "processes_max": 16,
@@ -167,8 +171,9 @@ class NamespaceSandbox:
     def _settings(self, spec: SandboxSpec) -> dict[str, object]:
         return {
             "kind": "run",
-            "task": self._relative(spec.task_dir),
+            "task": None if spec.task_dir is None else self._relative(spec.task_dir),
             "opt": None if spec.opt_dir is None else self._relative(spec.opt_dir),
+            "folders": self._folders,
             "tmp_mib": spec.tmp_mib,
             "hostname": spec.hostname,
             "processes_max": spec.processes_max,

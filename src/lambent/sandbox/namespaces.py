@@ -20,7 +20,7 @@ from lambent.domain.errors import PlatformFault
 from lambent.domain.interpreter import Interpreter
 
 from .cgroups import CgroupBackend, CgroupsUnavailable
-from .interface import IsolationReport
+from .interface import HostFolder, IsolationReport
 from .namespace_report import HostFacts, describe_isolation
 from .namespace_sandbox import COMPILE_SECONDS_MAX, NamespaceSandbox
 from .network import Network
@@ -31,6 +31,8 @@ __all__ = ["NamespaceBackend", "NamespacesUnavailable", "ZygoteFailed", "probe_h
 
 PRELOAD = "preload"
 """The guest program's function that a zygote calls unless told otherwise."""
+_IDLE_FOLDER_ZYGOTES_MAX = 4
+"""A zygote with folders of the host serves few functions: no more wait for them than this."""
 _UID_FIRST = 200_000
 _UIDS = 60_000
 _PROBE_TIMEOUT_S = 10.0
@@ -79,6 +81,10 @@ async def probe_host() -> HostFacts:
     )
 
 
+ZygoteKey = tuple[Path, str, tuple[HostFolder, ...], tuple[int, ...]]
+"""Interpreter, what is loaded, folders, and their inodes: a folder may go and come back."""
+
+
 class NamespaceBackend:
     """See interface.SandboxBackend."""
 
@@ -113,8 +119,8 @@ class NamespaceBackend:
         self._program = program
         self._hidden = tuple(hidden)
         self._facts: HostFacts | None = None
-        self._zygotes: dict[tuple[Path, str], ZygoteProcess] = {}
-        self._starting: dict[tuple[Path, str], asyncio.Lock] = {}
+        self._zygotes: dict[ZygoteKey, ZygoteProcess] = {}
+        self._starting: dict[ZygoteKey, asyncio.Lock] = {}
         self._sandboxes: dict[str, NamespaceSandbox] = {}
         self._uids_used: set[int] = set()
         self._uid_next = 0
@@ -129,13 +135,20 @@ class NamespaceBackend:
         await self._network.start()
 
     async def launch(
-        self, interpreter: Interpreter, *, preload: str = PRELOAD, park: bool = False
+        self,
+        interpreter: Interpreter,
+        *,
+        preload: str = PRELOAD,
+        park: bool = False,
+        folders: tuple[HostFolder, ...] = (),
     ) -> NamespaceSandbox:
         """A blank sandbox whose process exists; it warms up meanwhile (`warmed`).
 
         Raises ZygoteFailed, OSError.
         """
-        return await self._launch(interpreter, preload, with_network=True, park=park)
+        return await self._launch(
+            interpreter, preload, with_network=True, park=park, folders=folders
+        )
 
     async def compile(
         self, interpreter: Interpreter, folder: Path, *, preload: str = PRELOAD
@@ -178,9 +191,15 @@ class NamespaceBackend:
         )
 
     async def _launch(
-        self, interpreter: Interpreter, preload: str, *, with_network: bool, park: bool
+        self,
+        interpreter: Interpreter,
+        preload: str,
+        *,
+        with_network: bool,
+        park: bool,
+        folders: tuple[HostFolder, ...] = (),
     ) -> NamespaceSandbox:
-        zygote = await self._zygote(interpreter, preload)
+        zygote = await self._zygote(interpreter, preload, folders)
         ours, theirs = socket.socketpair()
         output, output_write = os.pipe()
         ours.setblocking(False)
@@ -192,6 +211,7 @@ class NamespaceBackend:
             output=output,
             uid=self._take_uid(),
             code_root=self._code_root,
+            folders=folders,
             on_listeners=self._pass_listeners,
             release=self._release,
         )
@@ -227,11 +247,14 @@ class NamespaceBackend:
             return "clone_into", (entry.clone_into,)
         return "write_zero", entry.write_zero
 
-    async def _zygote(self, interpreter: Interpreter, preload: str) -> ZygoteProcess:
+    async def _zygote(
+        self, interpreter: Interpreter, preload: str, folders: tuple[HostFolder, ...]
+    ) -> ZygoteProcess:
         """The running one, else a new one; those who ask meanwhile wait for the same."""
         if self._stopped:
             raise ZygoteFailed("the backend is stopped")
-        key = (interpreter.executable, preload)
+        inodes = tuple(os.stat(folder.source).st_ino for folder in folders)
+        key = (interpreter.executable, preload, folders, inodes)
         zygote = self._zygotes.get(key)
         if zygote is not None and zygote.alive:
             return zygote
@@ -241,10 +264,26 @@ class NamespaceBackend:
                 return zygote
             zygote = ZygoteProcess(interpreter)
             self._zygotes[key] = zygote
-            await zygote.start(self._plan(interpreter), self._zygote_config(interpreter, preload))
+            await zygote.start(
+                self._plan(interpreter, folders), self._zygote_config(interpreter, preload)
+            )
             return zygote
 
-    def _plan(self, interpreter: Interpreter) -> Mapping[str, object]:
+    async def _stop_idle_zygotes(self) -> None:
+        """Those with folders of the host that nothing was forked from any more; oldest first."""
+        used = {sandbox.zygote for sandbox in self._sandboxes.values()}
+        idle = [
+            key
+            for key, zygote in self._zygotes.items()
+            if key[2] and zygote not in used and not self._starting[key].locked()
+        ]
+        for key in idle[: max(0, len(idle) - _IDLE_FOLDER_ZYGOTES_MAX)]:
+            self._starting.pop(key)
+            await self._zygotes.pop(key).stop()
+
+    def _plan(
+        self, interpreter: Interpreter, folders: tuple[HostFolder, ...]
+    ) -> Mapping[str, object]:
         return plan_root(
             interpreter,
             code_root=self._code_root,
@@ -252,6 +291,7 @@ class NamespaceBackend:
             runtime_packages=self._runtime_packages(interpreter),
             resolv_conf=self._network.resolv_conf(),
             hidden=(self._code_root, *self._hidden),
+            folders=folders,
         ).to_json()
 
     def _zygote_config(self, interpreter: Interpreter, preload: str) -> Mapping[str, object]:
@@ -277,6 +317,7 @@ class NamespaceBackend:
         self._on_closed(sandbox.sandbox_id)
         self._uids_used.discard(sandbox.uid)
         await self._network.detach(sandbox.sandbox_id)
+        await self._stop_idle_zygotes()
 
     def _take_uid(self) -> int:
         """One that no living sandbox has, and that was not in use a moment ago."""

@@ -15,7 +15,10 @@ from pathlib import Path
 
 from lambent.domain.interpreter import Interpreter
 
+from .interface import HostFolder
+
 STORE = "/var/rapid/store"
+FOLDERS = "/var/rapid/folders"
 HOST_PROC = "/var/rapid/proc"
 
 _GUEST_DIR = Path(__file__).parent / "guest"
@@ -79,6 +82,8 @@ class RootPlan:
     copies: list[tuple[str, str]]
     binds: list[tuple[str, str]]
     """All read-only, without devices and setuid."""
+    writable_binds: list[tuple[str, str]]
+    """Without devices and setuid."""
     masks: list[str]
     """Folders that appear empty, where they exist."""
     command: list[str]
@@ -97,12 +102,13 @@ def plan_root(
     runtime_packages: Sequence[Path],
     resolv_conf: str,
     hidden: Sequence[Path] = (),
+    folders: Sequence[HostFolder] = (),
 ) -> RootPlan:
     """The plan for `interpreter`.
 
     `code_root` is bound where only the jail sees it; `program_dir` and `runtime_packages` (files or
     folders) appear in /var/runtime; `hidden` are folders that must not be seen even where they lie
-    inside a system folder.
+    inside a system folder or one of `folders`, which wait where no zygote imports from.
     """
     symlinks: list[tuple[str, str]] = []
     binds: list[tuple[str, str]] = []
@@ -136,13 +142,23 @@ def plan_root(
         (str(package.resolve()), f"/var/runtime/{package.name}") for package in runtime_packages
     ]
     binds.append((str(code_root.resolve()), STORE))
+    masks = _masks(interpreter) + [str(path.resolve()) for path in hidden]
+    writable_binds: list[tuple[str, str]] = []
+    for staged, folder in stage(folders):
+        source = folder.source.resolve()
+        directories += [staged, folder.target]
+        (writable_binds if folder.writable else binds).append((str(source), staged))
+        for one in hidden:
+            if one.resolve().is_relative_to(source):
+                masks.append(f"{staged}/{one.resolve().relative_to(source)}")
     return RootPlan(
         directories=directories,
         symlinks=symlinks,
         files=files,
         copies=copies,
         binds=binds,
-        masks=_masks(interpreter) + [str(path.resolve()) for path in hidden],
+        writable_binds=writable_binds,
+        masks=masks,
         command=[executable, "-s", "/var/rapid/init.py"],
         environment={
             "PATH": _PATH,
@@ -152,6 +168,11 @@ def plan_root(
             "PYTHONDONTWRITEBYTECODE": "1",
         },
     )
+
+
+def stage(folders: Sequence[HostFolder]) -> list[tuple[str, HostFolder]]:
+    """Where each waits in a zygote's root until a sandbox mounts it."""
+    return [(f"{FOLDERS}/{number}", folder) for number, folder in enumerate(folders)]
 
 
 def _plan_interpreter(

@@ -70,9 +70,13 @@ def mount_code(settings: dict[str, Any], in_user_namespace: bool) -> None:
     mount_tmp(settings["tmp_mib"])
     # A bind of a part of the store inherits the flags of the whole: read-only, no setuid.
     flags = syscalls.MS_BIND
-    syscalls.mount(STORE + "/" + settings["task"], "/var/task", "", flags)
+    if settings["task"] is not None:
+        syscalls.mount(STORE + "/" + settings["task"], "/var/task", "", flags)
     if settings["opt"] is not None:
         syscalls.mount(STORE + "/" + settings["opt"], "/opt", "", flags)
+    for staged, target in settings["folders"]:
+        syscalls.mount(staged, target, "", flags | syscalls.MS_REC)
+        syscalls.umount_detach(staged)
     syscalls.umount_detach(STORE)
     if in_user_namespace:
         syscalls.umount_detach(HOST_PROC)

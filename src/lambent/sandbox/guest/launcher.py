@@ -82,6 +82,8 @@ def _build(root: str, plan: dict[str, Any], in_user_namespace: bool) -> None:
     for source, path in plan["binds"]:
         _make_target(source, root + path)
         syscalls.bind(source, root + path, _READ_ONLY)
+    for source, path in plan["writable_binds"]:
+        syscalls.bind(source, root + path, _READ_ONLY & ~syscalls.MS_RDONLY)
     for path in plan["masks"]:
         if os.path.isdir(root + path):
             syscalls.bind(root + "/var/empty", root + path, _READ_ONLY)
