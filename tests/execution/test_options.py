@@ -172,3 +172,90 @@ def test_options_a_hot_reload_function_starts_after_a_restart(tmp_path: Path) ->
     write(folder, "two")
     with running(tmp_path / "data") as second:
         assert call(second.client("lambda"), "options-hot-restart") == ["two", 1]
+
+
+def events(server: RunningServer, group: str) -> list[str]:
+    """All messages of the group, oldest first; the server writes them within a moment."""
+    logs = server.client("logs")
+    return [one["message"] for one in logs.filter_log_events(logGroupName=group)["events"]]
+
+
+LOGGING = """
+import json, logging, os
+logger = logging.getLogger("mine")
+def handler(event, context):
+    logger.info("told %s", 1)
+    logger.warning("warned", extra={"more": 2})
+    print("printed")
+    print(json.dumps({"timestamp": "2026-01-01T00:00:00Z", "level": "DEBUG", "message": "own"}))
+    return [context.log_group_name, os.environ["AWS_LAMBDA_LOG_GROUP_NAME"],
+            os.environ.get("AWS_LAMBDA_LOG_LEVEL"), os.environ.get("AWS_LAMBDA_LOG_FORMAT"),
+            os.environ.get("_X_AMZN_TRACE_ID", "")]
+"""
+
+
+def test_options_json_logs_are_records_in_the_group_that_was_chosen(server: RunningServer) -> None:
+    client = server.create(
+        "options-json",
+        LOGGING,
+        LoggingConfig={"LogFormat": "JSON", "SystemLogLevel": "DEBUG", "LogGroup": "/my/group"},
+    )
+    result = call(client, "options-json")
+    assert result == ["/my/group", "/my/group", "INFO", "JSON", ""]
+    messages = events(server, "/my/group")
+    assert "printed\n" in messages
+    records = [json.loads(one) for one in messages if one.startswith("{")]
+    platform = {one["type"]: one["record"] for one in records if "type" in one}
+    assert list(platform) == [
+        "platform.initStart",
+        "platform.initRuntimeDone",
+        "platform.initReport",
+        "platform.start",
+        "platform.runtimeDone",
+        "platform.report",
+    ]
+    assert platform["platform.start"]["version"] == "$LATEST"
+    report = platform["platform.report"]
+    assert report["status"] == "success"
+    assert set(report["metrics"]) == {
+        "durationMs",
+        "billedDurationMs",
+        "memorySizeMB",
+        "maxMemoryUsedMB",
+        "initDurationMs",
+    }
+    told, warned = [one for one in records if "type" not in one]
+    assert (told["level"], told["message"], told["logger"]) == ("INFO", "told 1", "mine")
+    assert told["requestId"] == report["requestId"]
+    assert (warned["level"], warned["more"]) == ("WARNING", 2)
+    assert "options-json" not in str(server.client("logs").describe_log_groups())
+
+
+def test_options_levels_filter_what_is_logged(server: RunningServer) -> None:
+    levels = {"ApplicationLogLevel": "WARN", "SystemLogLevel": "WARN", "LogGroup": "/my/levels"}
+    client = server.create("options-levels", LOGGING, LoggingConfig={"LogFormat": "JSON", **levels})
+    assert call(client, "options-levels")[2] == "WARN"
+    messages = events(server, "/my/levels")
+    assert [one for one in messages if not one.startswith("{")] == ["printed\n"]
+    (only,) = [json.loads(one) for one in messages if one.startswith("{")]
+    assert only["message"] == "warned"
+
+
+def test_options_init_start_is_logged_in_text(server: RunningServer) -> None:
+    client = server.create("options-init-start", "def handler(event, context):\n    return 1\n")
+    call(client, "options-init-start")
+    first = events(server, "/aws/lambda/options-init-start")[0]
+    assert first.startswith("INIT_START Runtime Version: python:3.")
+    assert "\tRuntime Version ARN: arn:aws:lambda:us-east-1::runtime:" in first
+
+
+def test_options_active_tracing_makes_a_trace_and_reports_it(server: RunningServer) -> None:
+    client = server.create("options-traced", LOGGING, TracingConfig={"Mode": "Active"})
+    header = call(client, "options-traced")[4]
+    fields = dict(part.split("=") for part in header.split(";"))
+    assert set(fields) == {"Root", "Parent", "Sampled"}
+    assert fields["Sampled"] == "1"
+    message = events(server, "/aws/lambda/options-traced")[-1]
+    assert message.endswith(
+        f"\t\nXRAY TraceId: {fields['Root']}\tSegmentId: {fields['Parent']}\tSampled: true\t\n"
+    )

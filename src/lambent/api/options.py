@@ -30,7 +30,6 @@ _DEFAULTS: dict[str, Callable[[Any], bool]] = {
     "SnapStart": lambda value: value.get("ApplyOn", "None") == "None",
     "DurableConfig": _empty,
     "KMSKeyArn": _empty,
-    "TenancyConfig": _empty,
     "RuntimeConfig": _empty,
     "AcceleratorConfig": _empty,
 }
@@ -121,11 +120,7 @@ def take_zip(source: Params, *, where: str) -> bytes | None:
         "SourceKMSKeyArn",
     ):
         if source.get(option):
-            hint = (
-                " (send the zip itself as ZipFile, or S3Bucket hot-reload and a folder as S3Key)"
-                if option.startswith("S3")
-                else ""
-            )
+            hint = " (send the zip itself as ZipFile)" if option.startswith("S3") else ""
             raise not_supported(f"the option {where}{option}{hint}")
     content = source.get("ZipFile")
     return bytes(content) if content else None

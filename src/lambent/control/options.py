@@ -85,14 +85,6 @@ def check_file_systems(file_systems: tuple[FileSystem, ...], known: Collection[s
             )
 
 
-def check_tenancy_unchanged(version: FunctionVersion, given: str | None) -> None:
-    """[B] "Tenant isolation configuration cannot be modified after function creation". Text: own"""
-    if given is not None and given != version.tenant_isolation:
-        raise invalid_parameter(
-            "Tenant isolation configuration cannot be modified after function creation."
-        )
-
-
 def logging_fields(version: FunctionVersion, given: Mapping[str, Any]) -> dict[str, Any]:
     """The fields of `version` that a LoggingConfig sets; what it does not name stays.
 

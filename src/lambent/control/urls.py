@@ -110,6 +110,10 @@ class FunctionUrls:
         key = ref.qualifier or LATEST
         async with self._registry.settling:
             self._check_function(ref)
+            if self._registry.find(ref.name).latest.tenant_isolation:  # [DG]; text unverified
+                raise invalid_parameter(
+                    "Function URLs are not supported for functions with tenant isolation."
+                )
             if self._registry.resources.get(FUNCTION_URLS, ref.name, key) is not None:
                 arn = self._registry.account.function_arn(ref.name, ref.qualifier)
                 raise resource_conflict(

@@ -19,7 +19,7 @@ from lambent.domain.function import FunctionVersion
 from lambent.domain.invocation import Outcome
 from lambent.environment import failures
 from lambent.environment.channel import Channel
-from lambent.environment.journal import Journal
+from lambent.environment.journals import open_journal
 from lambent.environment.lifecycle import TRANSITIONS, Action, Event, Phase, decide
 from lambent.environment.platform import Lease, Platform
 from lambent.environment.program import build_program
@@ -69,7 +69,7 @@ class Environment(asyncio.Protocol):
         self._platform = platform
         self._loop = platform.loop
         self._clock = platform.clock
-        self._journal = Journal(version, platform)
+        self._journal = open_journal(version, platform, provisioned)
         self._out = self._journal.out
         self._raw = RawOutput(self._out, platform.loop)
         self._sandbox: Sandbox | None = None
@@ -147,14 +147,15 @@ class Environment(asyncio.Protocol):
         if kind in _OF_A_STREAM:
             self._stream_frame(kind, payload)
         elif kind is Kind.READY:
+            elapsed_ms = (self._clock.now() - self._init_started) * 1000
             if self.phase is Phase.INIT:
                 if not self.provisioned:  # its init belongs to no invocation
-                    self._init_ms = (self._clock.now() - self._init_started) * 1000
-                self._apply(Event.RUNTIME_READY)
-            elif self.phase is Phase.INIT_IN_INVOKE:  # it counts as part of the invocation
-                self._apply(Event.RUNTIME_READY)
-            else:
+                    self._init_ms = elapsed_ms
+            elif self.phase is not Phase.INIT_IN_INVOKE:  # that counts as part of the invocation
                 self._distrust()
+                return
+            self._journal.init_done(elapsed_ms, self.phase)
+            self._apply(Event.RUNTIME_READY)
         elif kind is Kind.ERROR:
             if self.phase is Phase.STREAMING:
                 self._stream_ended(b"", failures.from_payload(payload))
@@ -241,6 +242,7 @@ class Environment(asyncio.Protocol):
         self._init_started = self._clock.now()
         self._init_ms = None
         self._exit = None
+        self._journal.init_started(self.phase)
         self._platform.tasks.spawn(
             self._start_sandbox(self._generation), name=f"start {self.version.name}"
         )
@@ -363,8 +365,7 @@ class Environment(asyncio.Protocol):
         except Exception as error:  # whatever the host refused: this environment cannot start
             log.error("no sandbox for %s: %s", self.version.name, error)
             if generation == self._generation:
-                refused = error if isinstance(error, LambdaError) else None
-                self._init_failed(refused or failures.sandbox_failed(self._request_id()))
+                self._init_failed(failures.no_sandbox(error, self._request_id()))
             return
         if generation != self._generation:
             sandbox.kill()

@@ -98,3 +98,8 @@ def from_payload(payload: bytes) -> FunctionError:
 def type_of(error: FunctionError | LambdaError) -> str:
     """What the log calls it."""
     return error.code if isinstance(error, LambdaError) else error.error_type
+
+
+def no_sandbox(error: Exception, request_id: str) -> FunctionError | LambdaError:
+    """What an invocation is answered where none could be had; AWS's error where it is that."""
+    return error if isinstance(error, LambdaError) else sandbox_failed(request_id)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from lambent.clock import Clock
+from lambent.domain.arns import Account
 from lambent.domain.function import FunctionVersion
 from lambent.domain.invocation import Invocation
 from lambent.environment.lifecycle import Phase
 from lambent.environment.output import OutputLog
 from lambent.environment.platform import Platform
 from lambent.observe import lines
+from lambent.observe.logs import LogStream
 
 
 class Journal:
@@ -17,15 +19,30 @@ class Journal:
     def __init__(self, version: FunctionVersion, platform: Platform) -> None:
         self._version = version
         self._clock: Clock = platform.clock
+        self._runtime_arn = Account(region=platform.around.region).runtime_arn(version.runtime)
         self.stream_name = lines.stream_name(platform.clock.wall_s(), version.version)
         self._stream = platform.logs.open_stream(version.log_group, self.stream_name)
-        self.out = OutputLog(self._stream, platform.clock)
+        self.out = self._open_output(self._stream)
         self._account = platform.meter.open(
             version.name,
             memory_mib=version.memory_mib,
             ephemeral_mib=version.ephemeral_mib,
             architecture=version.architectures[0],
         )
+
+    def _open_output(self, stream: LogStream) -> OutputLog:
+        return OutputLog(stream, self._clock)
+
+    def _report(self, text: str) -> str:
+        """REPORT as it is written."""
+        return text
+
+    def init_started(self, phase: Phase) -> None:
+        """INIT_START."""
+        self.out.event(lines.format_init_start(self._version.runtime, self._runtime_arn))
+
+    def init_done(self, init_ms: float, phase: Phase) -> None:
+        """Nothing: START follows."""
 
     def start(self, invocation: Invocation, wall_s: float) -> None:
         if invocation.log_tail:
@@ -57,7 +74,7 @@ class Journal:
             status=status,
             error_type=error_type,
         )
-        out.event_at(now_ms, report)
+        out.event_at(now_ms, self._report(report))
         self._account.ran(billed, status is not None)
         return out.take_tail()
 

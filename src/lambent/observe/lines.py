@@ -11,6 +11,20 @@ def format_start(request_id: str, version: str) -> str:
     return f"START RequestId: {request_id} Version: {version}\n"
 
 
+def runtime_version(runtime: str) -> str:
+    """As AWS names it; builds are not told apart here, so all are v1."""
+    return f"python:{runtime.removeprefix('python')}.v1"
+
+
+def format_init_start(runtime: str, arn: str) -> str:
+    return f"INIT_START Runtime Version: {runtime_version(runtime)}\tRuntime Version ARN: {arn}\n"
+
+
+def format_trace(trace_id: str, segment_id: str) -> str:
+    """What follows REPORT in the same event where the invocation was sampled."""
+    return f"XRAY TraceId: {trace_id}\tSegmentId: {segment_id}\tSampled: true\t\n"
+
+
 def format_end(request_id: str) -> str:
     return f"END RequestId: {request_id}\n"
 

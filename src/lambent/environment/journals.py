@@ -1,0 +1,207 @@
+"""The journals of functions that ask for more than plain text: JSON records, and traces."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+from lambent.clock import Clock
+from lambent.domain.function import FunctionVersion
+from lambent.domain.invocation import Invocation
+from lambent.environment.journal import Journal
+from lambent.environment.lifecycle import Phase
+from lambent.environment.output import OutputLog
+from lambent.environment.platform import Platform
+from lambent.observe import lines, records
+from lambent.observe.logs import LogStream
+
+
+def open_journal(version: FunctionVersion, platform: Platform, provisioned: bool) -> Journal:
+    """The journal that the version's LoggingConfig and TracingConfig ask for."""
+    if version.log_format == "JSON":
+        return JsonJournal(version, platform, provisioned)
+    if version.tracing_mode == "Active":
+        return TracedJournal(version, platform)
+    return Journal(version, platform)
+
+
+class Trace:
+    """The trace of one invocation of a function whose tracing is active."""
+
+    __slots__ = ("sampled", "segment_id", "trace_id", "value")
+
+    def __init__(self, header: bytes, wall_s: float) -> None:
+        """Goes on with `header`, or begins a trace. Without a word on sampling: sampled.
+
+        [DG] X-Ray samples the first request of each second and 5 % of the rest: here it is all.
+        """
+        given = [part.strip() for part in header.decode("latin-1").split(";") if "=" in part]
+        fields = dict(part.split("=", 1) for part in given)
+        self.trace_id = fields.get("Root") or f"1-{int(wall_s):08x}-{secrets.token_hex(12)}"
+        self.sampled = fields.get("Sampled", "1") != "0"
+        self.segment_id = secrets.token_hex(8)
+        self.value = (
+            f"Root={self.trace_id};Parent={self.segment_id};Sampled={1 if self.sampled else 0}"
+        )
+        if "Lineage" in fields:
+            self.value += f";Lineage={fields['Lineage']}"
+
+
+class TracedJournal(Journal):
+    """Text, with the trace in REPORT."""
+
+    _trace: Trace | None = None
+
+    def start(self, invocation: Invocation, wall_s: float) -> None:
+        self._trace = Trace(invocation.trace_id, wall_s)
+        invocation.trace_id = self._trace.value.encode("latin-1")
+        super().start(invocation, wall_s)
+
+    def _report(self, text: str) -> str:
+        trace = self._trace
+        if trace is None or not trace.sampled:
+            return text
+        return text + lines.format_trace(trace.trace_id, trace.segment_id)
+
+
+class JsonJournal(Journal):
+    """One record of JSON for each event, as far as SystemLogLevel lets it through."""
+
+    _trace: Trace | None = None
+
+    def __init__(self, version: FunctionVersion, platform: Platform, provisioned: bool) -> None:
+        self._init_type = "provisioned-concurrency" if provisioned else "on-demand"
+        self._level = records.LEVELS[version.system_log_level or "INFO"]
+        super().__init__(version, platform)
+
+    def _open_output(self, stream: LogStream) -> OutputLog:
+        least = records.LEVELS[self._version.application_log_level or "INFO"]
+        return FilteredOutput(stream, self._clock, least)
+
+    def init_started(self, phase: Phase) -> None:
+        version = self._version
+        self._write(
+            records.INFO,
+            "initStart",
+            {
+                "initializationType": self._init_type,
+                "phase": _phase(phase),
+                "runtimeVersion": lines.runtime_version(version.runtime),
+                "runtimeVersionArn": self._runtime_arn,
+                "functionName": version.name,
+                "functionVersion": version.version,
+            },
+        )
+
+    def init_done(self, init_ms: float, phase: Phase) -> None:
+        record = {
+            "initializationType": self._init_type,
+            "phase": _phase(phase),
+            "status": "success",
+        }
+        self._write(records.DEBUG, "initRuntimeDone", record)
+        metrics = {"durationMs": round(init_ms, 3)}
+        self._write(records.DEBUG, "initReport", {**record, "metrics": metrics})
+
+    def start(self, invocation: Invocation, wall_s: float) -> None:
+        if invocation.log_tail:
+            self.out.start_tail()
+        if self._version.tracing_mode == "Active":
+            self._trace = Trace(invocation.trace_id, wall_s)
+            invocation.trace_id = self._trace.value.encode("latin-1")
+        record = {"requestId": invocation.request_id, "version": self._version.version}
+        self._write(records.INFO, "start", {**record, **self._tracing()}, wall_s)
+
+    def end(
+        self,
+        request_id: str,
+        *,
+        duration_ms: float,
+        init_ms: float | None,
+        peak_mib: int,
+        status: str | None,
+        error_type: str | None,
+    ) -> bytes | None:
+        billed = lines.billed_ms(duration_ms, init_ms)
+        level = records.INFO if status is None else records.WARN
+        record: dict[str, Any] = {"requestId": request_id, "status": status or "success"}
+        if error_type is not None:
+            record["errorType"] = error_type
+        record.update(self._tracing())
+        done = {"durationMs": round(duration_ms, 3)}
+        self._write(
+            records.DEBUG if status is None else level, "runtimeDone", {**record, "metrics": done}
+        )
+        metrics: dict[str, Any] = {
+            "durationMs": round(duration_ms, 3),
+            "billedDurationMs": billed,
+            "memorySizeMB": self._version.memory_mib,
+            "maxMemoryUsedMB": peak_mib,
+        }
+        if init_ms is not None:
+            metrics["initDurationMs"] = round(init_ms, 3)
+        self._write(level, "report", {**record, "metrics": metrics})
+        self._account.ran(billed, status is not None)
+        return self.out.take_tail()
+
+    def timed_out(self, request_id: str) -> None:
+        """Nothing besides the report, which says it."""
+
+    def exited(self, request_id: str, description: str, error_type: str) -> None:
+        """Nothing besides the report, which says it."""
+
+    def init_failed(
+        self, elapsed_ms: float, phase: Phase, *, status: str, error_type: str | None
+    ) -> None:
+        record: dict[str, Any] = {
+            "initializationType": self._init_type,
+            "phase": _phase(phase),
+            "status": status,
+        }
+        if error_type is not None:
+            record["errorType"] = error_type
+        self._write(records.WARN, "initRuntimeDone", record)
+        metrics = {"durationMs": round(elapsed_ms, 3)}
+        self._write(records.WARN, "initReport", {**record, "metrics": metrics})
+
+    def _tracing(self) -> dict[str, Any]:
+        trace = self._trace
+        if trace is None or not trace.sampled:
+            return {}
+        return {
+            "tracing": {
+                "spanId": trace.segment_id,
+                "type": "X-Amzn-Trace-Id",
+                "value": trace.value,
+            }
+        }
+
+    def _write(
+        self, level: int, kind: str, record: dict[str, Any], wall_s: float | None = None
+    ) -> None:
+        if level >= self._level:
+            now = self._clock.wall_s() if wall_s is None else wall_s
+            self.out.event_at(int(now * 1000), records.format_record(now, kind, record))
+
+
+class FilteredOutput(OutputLog):
+    """Leaves out what an application logs as JSON below a level."""
+
+    __slots__ = ("_least",)
+
+    def __init__(self, stream: LogStream, clock: Clock, least: int) -> None:
+        super().__init__(stream, clock)
+        self._least = least
+
+    def record(self, data: bytes) -> float:
+        if records.level_of_line(data) < self._least:
+            return self._budget.spend(len(data))
+        return super().record(data)
+
+    def _lines(self, lines: list[bytes], size: int) -> float:
+        kept = [line for line in lines if records.level_of_line(line) >= self._least]
+        return super()._lines(kept, size)
+
+
+def _phase(phase: Phase) -> str:
+    return "init" if phase is Phase.INIT else "invoke"
