@@ -25,6 +25,9 @@ from lambent.store.database import Database
 
 log = logging.getLogger("lambent")
 
+CALLERS_MAX = 4096
+"""Callers whose policies are kept ready; past it all are looked up anew."""
+
 _DENY_ALL = parse_policy(
     {
         "Version": "2012-10-17",
@@ -86,39 +89,42 @@ class Directory:
 
     def caller_of_user(self, name: str) -> Caller | None:
         """None where there is no such user."""
-        found = self._now.callers.get(("user", name))
+        now = self._now  # one view: a thread may ask while another is being read
+        found = now.callers.get(("user", name))
         if found is None:
-            user = self._now.users.get(name)
+            user = now.users.get(name)
             if user is None:
                 return None
             arn = user_arn(self._account, user.name, user.path)
             principal = Principal("user", self._account.account_id, arn, user_id=user.user_id)
-            found = self._make("user", name, principal, user.permissions_boundary)
+            found = _make(now, "user", name, principal, user.permissions_boundary)
+            now.callers["user", name] = found
         return found
 
     # Temporary credentials
 
     def caller_of_session(self, session: Session) -> Caller | None:
         """None where the user or role of the session is no more."""
+        now = self._now
         if session.kind == "root":
             return self.root
         if session.kind == "user":
-            user = self._now.users.get(session.subject)
+            user = now.users.get(session.subject)
             known = user is not None and user.user_id == session.subject_id
             return self.caller_of_user(session.subject) if known else None
-        role = self._now.roles.get(session.subject)
+        role = now.roles.get(session.subject)
         if role is None or role.role_id != session.subject_id:
             return None
         key = ("assumed-role", f"{session.subject}\n{session.key_id}")
-        found = self._now.callers.get(key)
+        found = now.callers.get(key)
         if found is None:
             principal = principal_of_session(session, self._account.account_id)
-            whole = self._make("role", role.name, principal, role.permissions_boundary)
+            whole = _make(now, "role", role.name, principal, role.permissions_boundary)
             policies = tuple(_parsed(text) for text in session.policies)
             found = Caller(principal, whole.identity, whole.boundary, policies)
-            if len(self._now.callers) > 4096:
-                self._now.callers.clear()
-            self._now.callers[key] = found
+            if len(now.callers) > CALLERS_MAX:
+                now.callers.clear()
+            now.callers[key] = found
         return found
 
     # Roles
@@ -148,7 +154,7 @@ class Directory:
             role_arn=arn,
             user_id=f"{role.role_id}:lambda",
         )
-        return self._make("role", role.name, principal, role.permissions_boundary)
+        return _make(self._now, "role", role.name, principal, role.permissions_boundary)
 
     def role_id(self, arn: str) -> str:
         """Of a role that exists, else what stands in for it."""
@@ -157,7 +163,7 @@ class Directory:
 
     def managed_policy(self, arn: str) -> str | None:
         """The text in force of a managed policy, the account's or AWS's."""
-        return self._now.policies.get(arn) or DOCUMENTS.get(arn)
+        return _managed(self._now, arn)
 
     # Last use of keys
 
@@ -175,16 +181,20 @@ class Directory:
                 lambda connection: user_rows.store_last_uses(connection, used.items())
             )
 
-    def _make(self, kind: str, name: str, principal: Principal, boundary: str | None) -> Caller:
-        texts = self._now.documents.get((kind, name), ())
-        cap = None
-        if boundary is not None:
-            text = self.managed_policy(boundary)
-            cap = _DENY_ALL if text is None else _parsed(text)
-        caller = Caller(principal, tuple(_parsed(text) for text in texts), cap)
-        if kind == "user":
-            self._now.callers[(kind, name)] = caller
-        return caller
+
+def _make(
+    now: _Snapshot, kind: str, name: str, principal: Principal, boundary: str | None
+) -> Caller:
+    texts = now.documents.get((kind, name), ())
+    cap = None
+    if boundary is not None:
+        text = _managed(now, boundary)
+        cap = _DENY_ALL if text is None else _parsed(text)
+    return Caller(principal, tuple(_parsed(text) for text in texts), cap)
+
+
+def _managed(now: _Snapshot, arn: str) -> str | None:
+    return now.policies.get(arn) or DOCUMENTS.get(arn)
 
 
 def principal_of_session(session: Session, account_id: str) -> Principal:
