@@ -20,9 +20,12 @@ _LINEAGE = b"Lineage="
 
 
 def new_trace(request_id: str, now_s: float) -> bytes:
-    """The trace header of a chain that begins with this invocation."""
+    """The trace header of a chain that begins with this invocation.
+
+    Without a word on sampling, which a function whose tracing is active decides for itself.
+    """
     digits = request_id.replace("-", "")
-    return f"Root=1-{int(now_s):08x}-{digits[:24]};Parent={digits[-16:]};Sampled=0".encode()
+    return f"Root=1-{int(now_s):08x}-{digits[:24]}".encode()
 
 
 def count_of(trace_id: bytes, name: str) -> int:
