@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from lambent.environment.lifecycle import format_diagram
+from tools.operations import format_table
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -31,7 +32,10 @@ driver does about it. Whatever has no arrow is illegal: `decide` raises, and not
 
 def generate() -> dict[Path, str]:
     """Each generated file with what it must hold."""
-    return {ROOT / "docs" / "lifecycle.md": LIFECYCLE.format(diagram=format_diagram())}
+    return {
+        ROOT / "docs" / "lifecycle.md": LIFECYCLE.format(diagram=format_diagram()),
+        ROOT / "docs" / "operations.md": format_table(),
+    }
 
 
 def main() -> None:
