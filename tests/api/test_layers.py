@@ -12,11 +12,6 @@ from botocore.exceptions import ClientError
 from lambent.domain import limits
 from tests.conftest import RUNTIME, RunningServer, make_zip
 
-CANNOT_OCCUR = {
-    ("PublishLayerVersion", "CodeStorageExceededException"): (
-        "needs 75 GB of code; tests/control/test_functions.py shows it with less"
-    ),
-}
 ELSEWHERE = "arn:aws:lambda:eu-west-1:000000000000:layer:configs-layer"
 CONTENT = make_zip({"python/configs_layer.py": "VALUE = 'from the layer'\n"})
 
