@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import pytest
@@ -181,5 +182,8 @@ def test_a_synchronous_invocation_that_is_one_turn_too_many_is_refused(
         _call(client, operation, FunctionName=function, Payload=b"{}")
     assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
     client.put_function_recursion_config(FunctionName=function, RecursiveLoop="Allow")
-    assert _call(client, operation, FunctionName=function, Payload=b"1")["StatusCode"] == 200
+    answer = _call(client, operation, FunctionName=function, Payload=b"1")
+    assert answer["StatusCode"] == 200
+    with contextlib.closing(answer["Payload" if operation == "Invoke" else "EventStream"]):
+        pass
     client.put_function_recursion_config(FunctionName=function, RecursiveLoop="Terminate")
