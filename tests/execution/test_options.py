@@ -259,3 +259,26 @@ def test_options_active_tracing_makes_a_trace_and_reports_it(server: RunningServ
     assert message.endswith(
         f"\t\nXRAY TraceId: {fields['Root']}\tSegmentId: {fields['Parent']}\tSampled: true\t\n"
     )
+
+
+def test_options_variables_are_encrypted_at_rest(tmp_path: Path) -> None:
+    secret, data = "correct-horse-battery", tmp_path / "data"
+    key_arn = "arn:aws:kms:us-east-1:000000000000:key/mine"
+    source = "import os\ndef handler(event, context):\n    return os.environ['SECRET']\n"
+    variables = {"Variables": {"SECRET": secret}}
+    with running(data) as first:
+        first.create("options-kms-default", source, Environment=variables)
+        client = first.create("options-kms", source, Environment=variables, KMSKeyArn=key_arn)
+        client.publish_version(FunctionName="options-kms")
+        assert call(client, "options-kms") == secret
+    for path in data.glob("lambent.db*"):
+        assert secret.encode() not in path.read_bytes()
+    key_file = data / "environment.key"
+    assert key_file.stat().st_mode & 0o777 == 0o600
+    with running(data) as second:
+        client = second.client("lambda")
+        shown = client.get_function_configuration(FunctionName="options-kms:1")
+        assert shown["Environment"] == variables
+        assert shown["KMSKeyArn"] == key_arn
+        assert call(client, "options-kms") == secret
+        assert call(client, "options-kms-default") == secret

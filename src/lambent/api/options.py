@@ -29,7 +29,6 @@ _DEFAULTS: dict[str, Callable[[Any], bool]] = {
     "ImageConfig": _all_empty,
     "SnapStart": lambda value: value.get("ApplyOn", "None") == "None",
     "DurableConfig": _empty,
-    "KMSKeyArn": _empty,
     "RuntimeConfig": _empty,
     "AcceleratorConfig": _empty,
 }

@@ -133,6 +133,7 @@ class Server:
             packages=Packages(self.files, executor=blocking),
             publisher=self.publisher,
             retirer=self.placement,
+            key_file=data / "environment.key",
         )
         self.plane = Plane(
             self.registry,

@@ -22,7 +22,9 @@ HOT_RELOAD_BUCKET = "hot-reload"
 DEFAULT_LEVEL = "INFO"
 FILE_SYSTEMS_MAX = 1
 
-_KMS_KEY = re.compile(r"^arn:aws[a-zA-Z-]*:kms:(?P<region>[a-z0-9-]+):\d{12}:(?:key|alias)/\S+\Z")
+_KMS_KEY = re.compile(
+    r"^arn:aws[a-zA-Z-]*:kms:(?P<region>[a-z0-9-]+):(?P<account>\d{12}):(?:key|alias)/\S+\Z"
+)
 _TARGET = re.compile(r"^arn:aws[a-zA-Z-]*:(?:sqs|sns):[a-z0-9-]+:\d{12}:[A-Za-z0-9_.-]+\Z")
 
 
@@ -63,14 +65,21 @@ def check_dead_letter(arn: str) -> None:
 
 
 def check_kms_key(arn: str, account: Account) -> None:
-    """Text: AWS's for a key that cannot be granted, as quoted in many issue threads."""
+    """A key of this account and region is there as soon as it is named; no other ever is.
+
+    Text: AWS's for a key that cannot be granted, as quoted in many issue threads; what it says of
+    another account's key is UNVERIFIED.
+    """
     found = _KMS_KEY.match(arn)
-    if arn and (found is None or found["region"] != account.region):
-        raise invalid_parameter(
-            "Lambda was unable to configure access to your environment variables because the KMS "
-            "key is invalid for CreateGrant. Please check your KMS key settings. KMS Exception: "
-            "InvalidArnException KMS Message: ARN does not refer to a valid principal"
-        )
+    if not arn or (found and found.groups() == (account.region, account.account_id)):
+        return
+    why = "InvalidArnException KMS Message: ARN does not refer to a valid principal"
+    if found is not None and found["region"] == account.region:
+        why = f"AccessDeniedException KMS Message: the key {arn} is another account's"
+    raise invalid_parameter(
+        "Lambda was unable to configure access to your environment variables because the KMS key "
+        f"is invalid for CreateGrant. Please check your KMS key settings. KMS Exception: {why}"
+    )
 
 
 def check_file_systems(file_systems: tuple[FileSystem, ...], known: Collection[str]) -> None:

@@ -13,6 +13,7 @@ import sqlite3
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TypeVar
 
 from lambent.control.interface import Publisher, Retirer
@@ -41,6 +42,7 @@ from lambent.store import rows
 from lambent.store.database import Database
 from lambent.store.files import CodeStore, opt_digest
 from lambent.store.resources import load_resources
+from lambent.store.vault import Vault, open_vault
 
 T = TypeVar("T")
 
@@ -67,7 +69,9 @@ class Registry:
         packages: Packages,
         publisher: Publisher,
         retirer: Retirer,
+        key_file: Path,
     ) -> None:
+        """`key_file`: where the secret is that environment variables are encrypted under."""
         self.account = account
         self.files = files
         self.packages = packages
@@ -81,6 +85,8 @@ class Registry:
         self.settling = asyncio.Lock()
         """Held by a change of resources from its checks to its commit: see `change`."""
         self._database = database
+        self._key_file = key_file
+        self._vault: Vault
         self._changing: set[str] = set()
         self._reserved_bytes = 0
         self._generation = 0
@@ -88,6 +94,7 @@ class Registry:
 
     async def load(self) -> None:
         """Fill memory from the rows, drop what no row needs, repair what can be repaired."""
+        self._vault = await asyncio.to_thread(open_vault, self._key_file)
         functions, layers, last_versions, referenced = await self._database.read(self._load_rows)
         self.version_numbers, resources = await self._database.read(self._load_resources)
         self.resources.load(KINDS, resources)
@@ -122,11 +129,16 @@ class Registry:
         self, connection: sqlite3.Connection
     ) -> tuple[list[Function], list[LayerVersion], dict[str, int], set[str]]:
         return (
-            rows.load_functions(connection, self.account),
+            [self._opened(one) for one in rows.load_functions(connection, self.account)],
             rows.load_layer_versions(connection, self.account),
             rows.load_last_layer_versions(connection, self.account),
             rows.load_referenced_digests(connection),
         )
+
+    def _opened(self, function: Function) -> Function:
+        """With environment variables as they are, not as the rows hold them."""
+        opened = {number: self._vault.open(one) for number, one in function.versions.items()}
+        return replace(function, latest=self._vault.open(function.latest), versions=opened)
 
     def _load_resources(
         self, connection: sqlite3.Connection
@@ -284,11 +296,13 @@ class Registry:
         before = self.functions.get(latest.name)
 
         def write(connection: sqlite3.Connection) -> None:
-            rows.store_function(connection, self.account, latest, digests=digests)
+            sealed = self._vault.seal(latest)
+            rows.store_function(connection, self.account, sealed, digests=digests)
             if tags is not None:
                 rows.store_tags(connection, self.account, latest.name, tags)
             if published is not None:
-                rows.store_version(connection, self.account, published, digests=digests)
+                sealed = self._vault.seal(published)
+                rows.store_version(connection, self.account, sealed, digests=digests)
             write_changes(connection, self.account, changes)
 
         def apply(_: None) -> None:
@@ -319,10 +333,12 @@ class Registry:
             latest = replace(latest, revision_id=revision_id)
 
         def write(connection: sqlite3.Connection) -> None:
-            rows.store_version(connection, self.account, version, digests=digests)
+            sealed = self._vault.seal(version)
+            rows.store_version(connection, self.account, sealed, digests=digests)
             if revision_id is not None:
                 held = digests_of(latest)
-                rows.store_function(connection, self.account, latest, digests=held)
+                sealed = self._vault.seal(latest)
+                rows.store_function(connection, self.account, sealed, digests=held)
 
         def apply(_: None) -> None:
             function = self.functions[version.name]

@@ -95,6 +95,7 @@ async def running_control(
         packages=Packages(files, executor=executor),
         publisher=publisher or FakePublisher(),
         retirer=retirer,
+        key_file=folder / "environment.key",
     )
     plane = Plane(registry, clock=clock, concurrency=1000)
     try:

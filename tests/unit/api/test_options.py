@@ -25,7 +25,6 @@ DEFAULTS: list[dict[str, Any]] = [
 
 REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"VpcConfig": {"SubnetIds": ["subnet-1"]}}, "VpcConfig"),
-    ({"KMSKeyArn": "arn:aws:kms:us-east-1:000000000000:key/1"}, "KMSKeyArn"),
     ({"FileSystemConfigs": [{"S3FilesConfig": {"ReadOnly": True}}]}, "S3FilesConfig"),
     ({"ImageConfig": {"Command": ["x"]}}, "ImageConfig"),
     ({"SnapStart": {"ApplyOn": "PublishedVersions"}}, "SnapStart"),
