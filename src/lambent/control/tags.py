@@ -105,7 +105,7 @@ class _FunctionTags:
         changed = change(self._registry.find(key).tags)
 
         # A change of tags and one of the code go together on AWS; two of tags at once do not.
-        with self._registry.changing(f"{key}:tags") as generation:
+        with self._registry.changing(f"{key} tags") as generation:
 
             def write(connection: sqlite3.Connection) -> None:
                 rows.store_tags(connection, self._registry.account, key, changed)
