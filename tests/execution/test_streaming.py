@@ -107,7 +107,7 @@ def handler(event, context):
     if event == "memory":
         held = [bytearray(b"x" * 8388608) for _ in range(64)]
     if event == "sleep":
-        time.sleep(30)
+        time.sleep(60)
     yield context.log_stream_name
 """
 ENDS = {
@@ -122,7 +122,7 @@ ENDS = {
 @pytest.mark.parametrize("how", ENDS)
 def test_what_breaks_a_stream_is_told_by_its_last_event(server: RunningServer, how: str) -> None:
     name = f"streaming-breaks-{how.replace(' ', '-')}"
-    client = server.create(name, BREAKS, Timeout=2)
+    client = server.create(name, BREAKS, Timeout=2 if how == "sleep" else 60)
     body, complete = read_all(open_stream(client, name, how, LogType="Tail"))
     sent, error_type, text = ENDS[how]
     assert (body, complete["ErrorCode"]) == (sent, error_type)

@@ -13,14 +13,16 @@ from typing import Protocol
 
 from lambent.clock import Clock, format_iso_ms
 from lambent.domain.arns import Account
+from lambent.domain.errors import LambdaError
 from lambent.domain.function_url import NONE, UrlTarget
+from lambent.gateway.authentication import to_wire_error
 from lambent.gateway.url_access import forbidden
 from lambent.gateway.url_event import Caller as UrlCaller
 from lambent.http.message import Request
 from lambent.policy.evaluator import AccessRequest, Decision, PolicyDocument, evaluate
 from lambent.policy.principal import ANONYMOUS, ContextValue
 from lambent.services.iam.directory import Caller
-from lambent.wire.sigv4 import Signable, SignatureError, parse_signature
+from lambent.wire.sigv4 import Signable, SignatureError, SignatureProblem, parse_signature
 
 Documents = Callable[[str, str | None], Sequence[PolicyDocument]]
 """The resource policies of a function by name and qualifier: `Permissions.documents`."""
@@ -46,15 +48,22 @@ class IamUrlAccess:
         self._clock = clock
 
     def admit(self, target: UrlTarget, request: Request) -> UrlCaller | None:
-        """Who calls, None for a URL of AuthType NONE. Raises LambdaError AccessDeniedException."""
+        """Who calls, None for a URL of AuthType NONE. Raises LambdaError.
+
+        Without a signature it is AccessDeniedException; what is wrong with one is said, as AWS does
+        (jamesmbourne/aws4-axios#1553).
+        """
         if target.config.auth_type == NONE:
             self._check(Caller(ANONYMOUS), target)
             return None
         try:
             key_id = parse_signature(request).key_id
             caller = self._authenticator.caller(request, "lambda")
-        except SignatureError:
-            raise forbidden() from None
+        except SignatureError as error:
+            if error.problem is SignatureProblem.MISSING:
+                raise forbidden() from None
+            refused = to_wire_error(error, "lambda")
+            raise LambdaError(refused.code, refused.message) from None
         self._check(caller, target)
         principal = caller.principal
         return UrlCaller(
