@@ -53,6 +53,7 @@ def test_sigterm_lets_what_runs_finish_takes_nothing_new_and_leaves_nothing(
     traces.assert_none()
     assert sorted(path.name for path in server.data_dir.iterdir()) == [
         "code",
+        "environment.key",
         "lambent.db",
         "lambent.db.lock",
         "logs.db",
