@@ -11,17 +11,18 @@ import json
 import logging
 import sqlite3
 from collections.abc import Callable
+from functools import partial
 from typing import Protocol
 
 from lambent.clock import Clock
 from lambent.domain.arns import Account, parse_function_ref
-from lambent.domain.errors import LambdaError
+from lambent.domain.errors import LambdaError, PlatformFault
 from lambent.domain.event import AsyncEvent, Delivery
 from lambent.domain.ids import new_request_id
 from lambent.domain.invocation import Invocation, Outcome
 from lambent.domain.lineage import advance, new_trace
 from lambent.invoke.invoker import Invoker
-from lambent.queue.backlog import Backlog
+from lambent.queue.backlog import Backlog, Taken
 from lambent.queue.records import build_record
 from lambent.queue.retry import Again, Condition, Ended, Result, decide, is_too_old
 from lambent.store import events as rows
@@ -34,6 +35,8 @@ FRESH_BYTES_MAX = 64 * 1024 * 1024
 """Payloads that are kept in memory from their acceptance to their first try."""
 DISCARDS_MAX = 10_000
 TIMER_S_MAX = 3_600.0
+LOADED_AT_ONCE = 32
+LOAD_AGAIN_S = 5.0
 _NOT_RUN = frozenset({"TooManyRequestsException", "ServiceException", "ResourceConflictException"})
 
 
@@ -167,13 +170,13 @@ class AsyncQueue:
 
     # One event
 
-    def _run(self, request_ids: list[str]) -> None:
+    def _run(self, taken: list[Taken]) -> None:
         now_s = self._clock.wall_s()
         missing = []
-        for request_id in request_ids:
-            event = self._fresh.pop(request_id, None)
+        for one in taken:
+            event = self._fresh.pop(one.request_id, None)
             if event is None:
-                missing.append(request_id)
+                missing.append(one)
             else:
                 self._fresh_bytes -= len(event.payload)
                 self._try(event, now_s)
@@ -186,12 +189,27 @@ class AsyncQueue:
             self._fresh_bytes += len(event.payload)
         self._backlog.add(event.request_id, event.function_name, event.due_s)
 
-    async def _load_and_try(self, request_ids: list[str]) -> None:
+    async def _load_and_try(self, taken: list[Taken]) -> None:
+        """A few at a time: their payloads need not all be in memory at once."""
         generation = self._generation
-        found = await self._database.read(lambda c: rows.load_events(c, request_ids))
-        if generation == self._generation:
+        for start in range(0, len(taken), LOADED_AT_ONCE):
+            part = {one.request_id: one.function for one in taken[start : start + LOADED_AT_ONCE]}
+            again_s: float | None = None
+            try:
+                found = await self._database.read(partial(rows.load_events, request_ids=[*part]))
+            except PlatformFault as error:
+                log.error("events could not be loaded: %s", error)
+                found, again_s = [], self._clock.wall_s() + LOAD_AGAIN_S
+            if generation != self._generation:
+                return
             for event in found:
+                del part[event.request_id]
                 self._try(event, self._clock.wall_s())
+            for request_id, function in part.items():  # not to be had now, or gone
+                self._backlog.finished(function, throttled=False)
+                if again_s is not None:
+                    self._backlog.add(request_id, function, again_s)
+        self.pump()
 
     def _try(self, event: AsyncEvent, now_s: float) -> None:
         delivery = self._deliveries.delivery(event.function_name, event.qualifier)

@@ -10,11 +10,19 @@ from __future__ import annotations
 import heapq
 from collections import deque
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 WINDOW_MAX = 1_000
 """[own] Events of one function that run at once: no more than an account's concurrency."""
 RUNNING_MAX = 2_000
 """[own] Events of all functions that run at once."""
+
+
+class Taken(NamedTuple):
+    """An event that runs from now on."""
+
+    request_id: str
+    function: str
 
 
 @dataclass(slots=True)
@@ -50,7 +58,7 @@ class Backlog:
         """When something becomes ready next."""
         return self._due[0][0] if self._due else None
 
-    def take(self, now_s: float) -> list[str]:
+    def take(self, now_s: float) -> list[Taken]:
         """The events that run now; `finished` must be told of each."""
         while self._due and self._due[0][0] <= now_s:
             _, _, function, request_id = heapq.heappop(self._due)
@@ -58,7 +66,7 @@ class Backlog:
             if not lane.ready:
                 self._turns.append(function)
             lane.ready.append(request_id)
-        taken: list[str] = []
+        taken: list[Taken] = []
         full = 0
         while self._turns and full < len(self._turns) and self._running < RUNNING_MAX:
             function = self._turns[0]
@@ -68,7 +76,7 @@ class Backlog:
                 full += 1
                 continue
             full = 0
-            taken.append(lane.ready.popleft())
+            taken.append(Taken(lane.ready.popleft(), function))
             lane.running += 1
             self._running += 1
             if lane.ready:

@@ -12,7 +12,13 @@ from typing import Any, cast
 
 from lambent.clock import ManualClock
 from lambent.domain.arns import Account
-from lambent.domain.errors import FunctionError, LambdaError, resource_not_found, throttled
+from lambent.domain.errors import (
+    FunctionError,
+    LambdaError,
+    PlatformFault,
+    resource_not_found,
+    throttled,
+)
 from lambent.domain.event import AsyncEvent, Delivery
 from lambent.domain.invocation import Invocation, Outcome
 from lambent.domain.lineage import advance, count_of
@@ -307,3 +313,24 @@ async def test_a_failure_that_leaves_no_time_for_a_retry_ends_with_its_response(
         assert record["requestContext"]["condition"] == "EventAgeExceeded"
         assert record["requestContext"]["approximateInvokeCount"] == 1
         assert record["responsePayload"] == {"errorMessage": "no"}
+
+
+async def test_an_event_whose_row_cannot_be_read_is_tried_again_later(tmp_path: Path) -> None:
+    clock = ManualClock()
+    async with world(tmp_path, clock=clock, invoker=ToldInvoker({"f": [FAILURE]})) as one:
+        await one.send("f", b'"kept"')
+    async with world(tmp_path, clock=clock) as one:
+        read, refused = one.database.read, [True]
+
+        async def failing(function: Any) -> Any:
+            if refused:
+                refused.clear()
+                raise PlatformFault("the disk is gone for a moment")
+            return await read(function)
+
+        one.database.read = failing  # type: ignore[method-assign]
+        await one.later(60)
+        assert one.invoker.tried == []
+        await one.later(5)
+        assert one.invoker.payloads == [b'"kept"']
+        assert await one.waiting() == []

@@ -15,7 +15,7 @@ def test_what_is_not_due_waits() -> None:
     backlog.add("a", "f", 10.0)
     assert backlog.take(9.9) == []
     assert backlog.next_due_s() == 10.0
-    assert backlog.take(10.0) == ["a"]
+    assert backlog.take(10.0) == [("a", "f")]
     assert backlog.next_due_s() is None
 
 
@@ -24,7 +24,7 @@ def test_functions_take_turns() -> None:
     for number in range(3):
         backlog.add(f"f{number}", "f", 0.0)
     backlog.add("g0", "g", 0.0)
-    assert backlog.take(0.0) == ["f0", "g0", "f1", "f2"]
+    assert [one.request_id for one in backlog.take(0.0)] == ["f0", "g0", "f1", "f2"]
 
 
 def test_a_function_that_is_throttled_runs_no_more_than_it_can_and_delays_no_other() -> None:
@@ -37,9 +37,9 @@ def test_a_function_that_is_throttled_runs_no_more_than_it_can_and_delays_no_oth
     for number in range(10, 30):
         backlog.add(f"f{number}", "f", 0.0)
     backlog.add("g", "g", 0.0)
-    assert backlog.take(0.0) == ["g"]
+    assert backlog.take(0.0) == [("g", "g")]
     backlog.finished("f", throttled=False)
-    assert backlog.take(0.0) == ["f10", "f11"]
+    assert backlog.take(0.0) == [("f10", "f"), ("f11", "f")]
 
 
 def test_one_function_does_not_run_everything_at_once() -> None:
@@ -69,9 +69,10 @@ class Backlogs(RuleBasedStateMachine):
     @rule()
     def take(self) -> None:
         for one in self.backlog.take(self.now_s):
-            function, due_s = self.waiting.pop(one)
+            function, due_s = self.waiting.pop(one.request_id)
             assert due_s <= self.now_s
-            self.running[one] = function
+            assert function == one.function
+            self.running[one.request_id] = function
 
     @rule(throttled=st.booleans(), data=st.data())
     def finish(self, throttled: bool, data: st.DataObject) -> None:
@@ -96,7 +97,7 @@ class Backlogs(RuleBasedStateMachine):
         idle = ready - set(self.running.values())
         taken = self.backlog.take(self.now_s)
         for one in taken:
-            self.running[one] = self.waiting.pop(one)[0]
+            self.running[one.request_id] = self.waiting.pop(one.request_id)[0]
         assert idle <= set(self.running.values())
 
 
