@@ -44,6 +44,9 @@ class Settings:
     """Factor on the delays between tries of asynchronous events, for people who test."""
     pythons: str = ""
     """More interpreters, as `python3.12=/path/to/python,…`; found before any other."""
+    hot_reload: str = "auto"
+    """Folders of the host, separated by commas, under which code may be run in place; `auto`: any
+    with open authentication, none with iam."""
     file_systems: str = ""
     """Folders that stand for access points of file systems, as `arn=/folder,…`."""
     stream_bytes_per_s: int = 2 * 1024 * 1024
@@ -99,6 +102,13 @@ def parse_file_systems(text: str) -> dict[str, Path]:
             raise ValueError(f"LAMBENT_FILE_SYSTEMS: {item!r} is not arn=/folder")
         folders[arn] = Path(folder)
     return folders
+
+
+def hot_reload_roots(settings: Settings) -> tuple[str, ...] | None:
+    """The folders under which code may be run in place; None: anywhere."""
+    if settings.hot_reload == "auto":
+        return None if settings.auth == "open" else ()
+    return tuple(filter(None, settings.hot_reload.split(",")))
 
 
 def _convert(name: str, kind: str, raw: str) -> object:

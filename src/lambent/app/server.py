@@ -53,7 +53,7 @@ from lambent.services.iam import rows as iam_rows
 from lambent.services.logs import Logs
 from lambent.services.signer import Signer
 from lambent.services.sts import Sts
-from lambent.settings import Settings, parse_file_systems
+from lambent.settings import Settings, hot_reload_roots, parse_file_systems
 from lambent.store.database import Database
 from lambent.store.files import CodeStore
 from lambent.store.logs import LogStore
@@ -140,6 +140,7 @@ class Server:
             clock=self.clock,
             concurrency=settings.concurrency,
             file_systems=file_systems,
+            hot_reload_roots=hot_reload_roots(settings),
         )
         self.placement.most_of = self.plane.function_scalings.environments_max
         self.invoker = Invoker(

@@ -70,6 +70,11 @@ def add_parsers(commands: Any) -> None:
         help="factor on the delays between tries of asynchronous events, for tests (1.0)",
     )
     start.add_argument(
+        "--hot-reload",
+        metavar="DIR,…",
+        help="folders under which code may be run in place (auto: any when open, none with iam)",
+    )
+    start.add_argument(
         "--file-systems",
         metavar="ARN=DIR,…",
         help="folders that stand for access points of EFS, for FileSystemConfigs",

@@ -57,10 +57,11 @@ class Functions:
         *,
         clock: Clock,
         file_systems: Collection[str] = (),
+        hot_reload_roots: Collection[str] | None = None,
         throw: Callable[[], float] = random.random,
     ) -> None:
-        """`file_systems`: ARNs of access points that there are. `throw` gives numbers from 0 up
-        to 1, for the weights of aliases."""
+        """`file_systems`: ARNs of access points that there are. `hot_reload_roots`: where code may
+        be run in place. `throw` gives numbers from 0 up to 1, for the weights of aliases."""
         self._registry = registry
         self._layers = layers
         self._versions = versions
@@ -68,6 +69,7 @@ class Functions:
         self._capacity_providers = capacity_providers
         self._clock = clock
         self._file_systems = file_systems
+        self._hot_reload_roots = hot_reload_roots
         self._throw = throw
         self._updating: set[str] = set()
 
@@ -151,6 +153,7 @@ class Functions:
         With `publish` its first version exists as well, and is what the answer shows. With a code
         signing config its code and layers must be signed as that says.
         """
+        options.check_hot_reload_root(hot_reload_folder, self._hot_reload_roots)
         self._check(configuration)
         rules.check_complete(configuration)
         rules.check_tags(tags)
@@ -229,6 +232,7 @@ class Functions:
         With `publish` it becomes a version as well, which the answer shows; where the newest
         version is just that already, the answer shows that one.
         """
+        options.check_hot_reload_root(hot_reload_folder, self._hot_reload_roots)
         current = self._registry.find(name).latest
         rules.check_revision(revision_id, current.revision_id)
         check_publish_to(current, publish)

@@ -14,7 +14,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from lambent.domain.arns import Account
-from lambent.domain.errors import invalid_parameter
+from lambent.domain.errors import LambdaError, invalid_parameter
 from lambent.domain.function import FileSystem, FunctionVersion
 
 HOT_RELOAD_BUCKET = "hot-reload"
@@ -48,6 +48,24 @@ def check_hot_reload(folder: str) -> None:
             f"The hot-reload folder {folder} is not there on the server's host. Make it, then try "
             "again."
         )
+
+
+def is_under(path: str, root: str) -> bool:
+    """Whether `path` is `root` or inside it; both without links."""
+    return os.path.commonpath([path, root]) == root
+
+
+def check_hot_reload_root(folder: str, roots: Collection[str] | None) -> None:
+    """Raise where the operator lets no code be run from that folder. Text: own."""
+    if not folder or roots is None:
+        return
+    real = os.path.realpath(folder)
+    if any(is_under(real, os.path.realpath(root)) for root in roots):
+        return
+    raise LambdaError(
+        "AccessDeniedException",
+        f"This server runs no code from {folder}. Its operator allows folders with --hot-reload.",
+    )
 
 
 def check_dead_letter(arn: str) -> None:

@@ -38,9 +38,11 @@ class Plane:
         clock: Clock,
         concurrency: int,
         file_systems: Collection[str] = (),
+        hot_reload_roots: Collection[str] | None = None,
     ) -> None:
         """`concurrency`: the account's limit of concurrent executions. `file_systems`: ARNs of
-        access points that stand for folders of this host."""
+        access points that stand for folders of this host. `hot_reload_roots`: where code may be
+        run in place; None: anywhere."""
         self.registry = registry
         self.capacity_providers = CapacityProviders(registry, clock=clock)
         self.role_permissions = RolePermissions()
@@ -56,6 +58,7 @@ class Plane:
             self.capacity_providers,
             clock=clock,
             file_systems=file_systems,
+            hot_reload_roots=hot_reload_roots,
         )
         self.event_invoke = EventInvokeConfigs(
             registry, self.functions, self.role_permissions, clock=clock

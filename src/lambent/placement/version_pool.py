@@ -11,7 +11,12 @@ from lambent.domain.errors import LambdaError, throttled
 from lambent.domain.function import FunctionVersion
 from lambent.environment.environment import Environment
 from lambent.environment.platform import Lease, Platform
-from lambent.placement.concurrency import ACCOUNT_EXHAUSTED, ACCOUNT_RATE, VersionUse
+from lambent.placement.concurrency import (
+    ACCOUNT_EXHAUSTED,
+    ACCOUNT_RATE,
+    RESERVED_RATE,
+    VersionUse,
+)
 from lambent.placement.pool import Placed, Pool
 
 if TYPE_CHECKING:
@@ -195,11 +200,12 @@ class VersionPool:
         most = self._placement.most_of(self.version)
         if most is not None and self.pool.size >= most:
             return ACCOUNT_EXHAUSTED
-        now = self._platform.clock.now()
-        if not provisioned and not self.use.function.starts.take(now):
-            return ACCOUNT_RATE  # which Reason AWS gives here is unverified
         if not self._placement.make_room():
             return ACCOUNT_EXHAUSTED
+        now = self._platform.clock.now()
+        function = self.use.function
+        if not provisioned and not function.starts.take(now):  # the Reason here is unverified
+            return ACCOUNT_RATE if function.reserved is None else RESERVED_RATE
         self._placement.count += 1
         environment = Environment(self.version, self, self._platform, provisioned=provisioned)
         environment.expires_at = Instant(now + self._placement.age_max_s - self.version.timeout_s)
