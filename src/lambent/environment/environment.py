@@ -251,16 +251,14 @@ class Environment(asyncio.Protocol):
         self._owner.on_free(self)
 
     def _send_invoke(self) -> None:
-        lease, channel = self._lease, self._channel
+        lease = self._lease
         assert lease is not None
         invocation = lease.invocation
         if not self._started:  # else it began with the init inside the invocation
             self._start_invocation(lease)
-        transport = channel.transport
-        if transport is None or transport.is_closing():
-            return  # the sandbox's end is about to be told
         qualifier = invocation.qualifier
-        channel.send(
+        # Where the channel is gone this does nothing: the sandbox's end is about to be told.
+        self._channel.send(
             encode_invoke(
                 deadline_epoch_s=self._wall_deadline,
                 request_id=invocation.request_id.encode(),
@@ -327,12 +325,14 @@ class Environment(asyncio.Protocol):
         if status == "timeout":
             duration_ms = version.timeout_s * 1000.0
         self._started = Instant(0.0)
+        if duration_ms >= PEAK_READ_MS or not self._peak:
+            self._read_peak()
         init_ms, self._init_ms = self._init_ms, None
         tail = self._journal.end(
             lease.invocation.request_id,
             duration_ms=duration_ms,
             init_ms=init_ms,
-            peak_mib=self._peak_mib(duration_ms),
+            peak_mib=self._peak,
             status=status,
             error_type=error_type,
         )
@@ -465,12 +465,11 @@ class Environment(asyncio.Protocol):
     def _request_id(self) -> str:
         return self._lease.invocation.request_id if self._lease is not None else ""
 
-    def _peak_mib(self, duration_ms: float) -> int:
+    def _read_peak(self) -> None:
         """Max Memory Used. Not read again after what was too short to touch many pages."""
-        sandbox = self._sandbox
-        if sandbox is not None and (duration_ms >= PEAK_READ_MS or not self._peak):
-            self._peak = -(-sandbox.memory_peak_bytes() // MIB)
-        return min(self._peak, self.version.memory_mib)
+        if self._sandbox is not None:
+            peak_mib = -(-self._sandbox.memory_peak_bytes() // MIB)
+            self._peak = min(peak_mib, self.version.memory_mib)
 
 
 _OF_A_STREAM = (Kind.STREAM_CHUNK, Kind.STREAM_START, Kind.STREAM_END)

@@ -16,12 +16,16 @@ from lambent.observe.logs import LogStream
 class Journal:
     """Writes START, END and REPORT, keeps the tail, and meters."""
 
+    xray = ""
+    """What follows REPORT of the invocation that runs, where it is traced."""
+
     def __init__(self, version: FunctionVersion, platform: Platform) -> None:
         self._version = version
         self._clock: Clock = platform.clock
         self._runtime_arn = Account(region=platform.around.region).runtime_arn(version.runtime)
         self.stream_name = lines.stream_name(platform.clock.wall_s(), version.version)
         self._stream = platform.logs.open_stream(version.log_group, self.stream_name)
+        self._write_event = self._stream.write
         self.out = self._open_output(self._stream)
         self._account = platform.meter.open(
             version.name,
@@ -33,10 +37,6 @@ class Journal:
     def _open_output(self, stream: LogStream) -> OutputLog:
         return OutputLog(stream, self._clock)
 
-    def _report(self, text: str) -> str:
-        """REPORT as it is written."""
-        return text
-
     def init_started(self, phase: Phase) -> None:
         """INIT_START."""
         self.out.event(lines.format_init_start(self._version.runtime, self._runtime_arn))
@@ -45,10 +45,12 @@ class Journal:
         """Nothing: START follows."""
 
     def start(self, invocation: Invocation, wall_s: float) -> None:
+        start = lines.format_start(invocation.request_id, self._version.version)
         if invocation.log_tail:
             self.out.start_tail()
-        start = lines.format_start(invocation.request_id, self._version.version)
-        self.out.event_at(int(wall_s * 1000), start)
+            self.out.event_at(int(wall_s * 1000), start)
+        else:
+            self._write_event(int(wall_s * 1000), start)
 
     def end(
         self,
@@ -62,7 +64,6 @@ class Journal:
     ) -> bytes | None:
         """END and REPORT, and the bill; the tail where one was asked for."""
         out, now_ms = self.out, int(self._clock.wall_s() * 1000)
-        out.event_at(now_ms, lines.format_end(request_id))
         billed = lines.billed_ms(duration_ms, init_ms)
         report = lines.format_report(
             request_id,
@@ -74,8 +75,15 @@ class Journal:
             status=status,
             error_type=error_type,
         )
-        out.event_at(now_ms, self._report(report))
+        if self.xray:
+            report += self.xray
         self._account.ran(billed, status is not None)
+        if out.tail is None:
+            self._write_event(now_ms, lines.format_end(request_id))
+            self._write_event(now_ms, report)
+            return None
+        out.event_at(now_ms, lines.format_end(request_id))
+        out.event_at(now_ms, report)
         return out.take_tail()
 
     def timed_out(self, request_id: str) -> None:

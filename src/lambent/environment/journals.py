@@ -50,18 +50,12 @@ class Trace:
 class TracedJournal(Journal):
     """Text, with the trace in REPORT."""
 
-    _trace: Trace | None = None
-
     def start(self, invocation: Invocation, wall_s: float) -> None:
-        self._trace = Trace(invocation.trace_id, wall_s)
-        invocation.trace_id = self._trace.value.encode("latin-1")
+        trace = Trace(invocation.trace_id, wall_s)
+        invocation.trace_id = trace.value.encode("latin-1")
+        sampled = trace.sampled
+        self.xray = lines.format_trace(trace.trace_id, trace.segment_id) if sampled else ""
         super().start(invocation, wall_s)
-
-    def _report(self, text: str) -> str:
-        trace = self._trace
-        if trace is None or not trace.sampled:
-            return text
-        return text + lines.format_trace(trace.trace_id, trace.segment_id)
 
 
 class JsonJournal(Journal):

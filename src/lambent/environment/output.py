@@ -44,14 +44,15 @@ class LogBudget:
 class LineBuffer:
     """Cuts one channel's bytes into lines; looks at each byte once, however small the pieces."""
 
-    __slots__ = ("_partial",)
+    __slots__ = ("partial",)
 
     def __init__(self) -> None:
-        self._partial = bytearray()
+        self.partial = bytearray()
+        """The unfinished line."""
 
     def feed(self, data: bytes) -> list[bytes]:
         """The lines that `data` completes, with their newlines; an endless one in pieces."""
-        partial = self._partial
+        partial = self.partial
         end = data.rfind(b"\n") + 1
         lines: list[bytes] = []
         if end:
@@ -65,13 +66,10 @@ class LineBuffer:
         return lines
 
     def take(self) -> bytes:
-        """The unfinished line."""
-        partial = bytes(self._partial)
-        self._partial.clear()
+        """The unfinished line, which ends here."""
+        partial = bytes(self.partial)
+        self.partial.clear()
         return partial
-
-    def __bool__(self) -> bool:
-        return bool(self._partial)
 
 
 def _split_lines(data: bytes) -> list[bytes]:
@@ -82,7 +80,7 @@ def _split_lines(data: bytes) -> list[bytes]:
 class OutputLog:
     """Writes one environment's output to its stream."""
 
-    __slots__ = ("_budget", "_clock", "_frames", "_raw", "_stream", "_tail")
+    __slots__ = ("_budget", "_clock", "_frames", "_raw", "_stream", "tail")
 
     def __init__(self, stream: LogStream, clock: Clock) -> None:
         self._stream = stream
@@ -90,15 +88,16 @@ class OutputLog:
         self._budget = LogBudget(clock)
         self._frames = LineBuffer()
         self._raw = LineBuffer()
-        self._tail: bytearray | None = None
+        self.tail: bytearray | None = None
+        """What was logged since `start_tail`, at least the last 4 KB; None: not collected."""
 
     def start_tail(self) -> None:
         """Collect the last 4 KB from here on."""
-        self._tail = bytearray()
+        self.tail = bytearray()
 
     def take_tail(self) -> bytes | None:
         """The last 4 KB since `start_tail`; None where it was not asked for."""
-        tail, self._tail = self._tail, None
+        tail, self.tail = self.tail, None
         return None if tail is None else bytes(tail[-LOG_TAIL_BYTES:])
 
     def event(self, message: str) -> None:
@@ -108,11 +107,11 @@ class OutputLog:
     def event_at(self, timestamp_ms: int, message: str) -> None:
         """One event as it is."""
         self._stream.write(timestamp_ms, message)
-        if self._tail is not None:
+        if self.tail is not None:
             self._add_to_tail(message)
 
     def _add_to_tail(self, message: str) -> None:
-        tail = self._tail
+        tail = self.tail
         assert tail is not None
         tail += message.encode("utf-8", "replace")
         if len(tail) > 4 * LOG_TAIL_BYTES:
@@ -134,7 +133,7 @@ class OutputLog:
     def finish_lines(self) -> None:
         """Unfinished lines become events: nothing of one invocation lands in the next."""
         for buffer in (self._raw, self._frames):
-            if buffer:
+            if buffer.partial:
                 self.event(buffer.take().decode("utf-8", "replace"))
 
     def _lines(self, lines: list[bytes], size: int) -> float:

@@ -55,6 +55,7 @@ class InvokeRoute:
     prefix = "/2015-03-31/functions/"
     suffix = "/invocations"
     invocation_types: tuple[str, ...] = ("RequestResponse", "DryRun", "Event")
+    streams = False
 
     def __init__(
         self,
@@ -134,18 +135,21 @@ class InvokeRoute:
             headers.get(b"x-amz-tenant-id", b""),
         )
 
-        self._submit(exchange, ref, invocation)
-
-    def _submit(self, exchange: Exchange, ref: FunctionRef, invocation: Invocation) -> None:
-        """Have it run, and its outcome answered. Raises LambdaError where it is refused."""
+        if self.streams:
+            self._submit_stream(exchange, ref, invocation)
+            return
 
         def done(result: Outcome | LambdaError) -> None:
             if isinstance(result, LambdaError):
-                self._respond_error(exchange, result, invocation.request_id)
+                self._respond_error(exchange, result, request_id)
             else:
-                _respond(exchange, result, invocation.request_id)
+                _respond(exchange, result, request_id)
 
         self._invoker.invoke(ref.name, ref.qualifier, invocation, done)
+
+    def _submit_stream(self, exchange: Exchange, ref: FunctionRef, invocation: Invocation) -> None:
+        """Have it run, and answer while it runs: of the route that `streams`."""
+        raise NotImplementedError
 
     def _answer_rare(self, exchange: Exchange, ref: FunctionRef, request_id: str) -> bool:
         """Look at what few requests have; True where it was a DryRun or an Event: answered here."""

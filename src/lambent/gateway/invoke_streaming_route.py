@@ -28,8 +28,9 @@ class InvokeStreamingRoute(InvokeRoute):
     prefix = "/2021-11-15/functions/"
     suffix = "/response-streaming-invocations"
     invocation_types = ("RequestResponse", "DryRun")
+    streams = True
 
-    def _submit(self, exchange: Exchange, ref: FunctionRef, invocation: Invocation) -> None:
+    def _submit_stream(self, exchange: Exchange, ref: FunctionRef, invocation: Invocation) -> None:
         answer = _Answer(exchange, invocation, self._respond_error)
         invocation.sink = answer
         self._invoker.invoke(ref.name, ref.qualifier, invocation, answer.done)

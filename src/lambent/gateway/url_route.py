@@ -11,6 +11,7 @@ import json
 import random
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Protocol
 
 from lambent.domain import limits
@@ -202,10 +203,12 @@ class Answering:
 
 def is_for_url(request: Request) -> bool:
     """Whether a request goes to a function URL, there or not. Asked of every request."""
-    host = request.raw_headers.get(b"host")
-    if host is not None and HOST_MARK in host.lower():
-        return True
-    return request.path.startswith(PATH_PREFIX)
+    return _names_url(request.raw_headers.get(b"host")) or request.path.startswith(PATH_PREFIX)
+
+
+@lru_cache(maxsize=256)  # asked of every request, of few hosts
+def _names_url(host: bytes | None) -> bool:
+    return host is not None and HOST_MARK in host.lower()
 
 
 def respond_error(
