@@ -8,6 +8,7 @@ import os
 import socket
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 from lambent import __version__
@@ -42,6 +43,7 @@ from lambent.http.server import HttpServer
 from lambent.invoke.invoker import Invoker
 from lambent.observe.meter import Meter, Usage
 from lambent.placement.concurrency import ConcurrencyLedger
+from lambent.placement.demand import Memory, parse_memory
 from lambent.placement.host_folders import HostFolders
 from lambent.placement.parking import Parking
 from lambent.placement.placement import SWEEP_S, Placement
@@ -92,7 +94,9 @@ class Server:
             on_listener=self._on_listener,
             on_closed=self._on_sandbox_closed,
         )
-        self.parking = Parking(self.backend, self.interpreters, tasks, parked=settings.parked)
+        self.parking = Parking(
+            self.backend, self.interpreters, tasks, parked=settings.parked, clock=self.clock
+        )
         file_systems = parse_file_systems(settings.file_systems)
         self.host_folders = HostFolders(file_systems)
         self.publisher = Publisher(
@@ -293,6 +297,7 @@ class Server:
         while True:
             await asyncio.sleep(SWEEP_S)
             self.placement.expire_idle()
+            self.parking.tend(read_memory())
             await self.registry.sweep()
 
     async def flush_usage(self) -> None:
@@ -354,6 +359,17 @@ HTTP_LIMITS = HttpLimits(
     body_timeout_s=limits.BODY_TIMEOUT_S,
     idle_s=limits.KEEP_ALIVE_TIMEOUT_S,
 )
+
+
+def read_memory() -> Memory:
+    """What the host says of its memory now."""
+    texts = []
+    for path in ("/proc/meminfo", "/proc/pressure/memory"):
+        try:
+            texts.append(Path(path).read_text(encoding="ascii"))
+        except OSError:  # kernels without it
+            texts.append("")
+    return parse_memory(*texts)
 
 
 def usage_of(row: UsageRow) -> Usage:

@@ -1,4 +1,4 @@
-"""Sandboxes kept blank and warm, so that a cold start only binds code."""
+"""Sandboxes kept blank and warm, so that a cold start only binds code: the driver of `demand`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from collections import deque
 from collections.abc import Mapping
 from functools import partial
 
+from lambent.clock import Clock
 from lambent.domain.interpreter import Interpreter
+from lambent.placement.demand import Demand, Memory, decide_targets
 from lambent.sandbox.interface import HostFolder, Sandbox, SandboxBackend, SandboxExit
 from lambent.tasks import Tasks
 
@@ -34,11 +36,16 @@ class Parking:
         tasks: Tasks,
         *,
         parked: int,
+        clock: Clock,
     ) -> None:
+        """`parked`: how many are kept of each kind in use, at least; 0 turns parking off."""
         self._backend = backend
         self._interpreters = interpreters
         self._tasks = tasks
-        self._target = parked
+        self._least = parked
+        self._clock = clock
+        self._demands: dict[Kind, Demand] = {}
+        self._targets: dict[Kind, int] = {}
         self._parked: dict[Kind, deque[Sandbox]] = {}
         self._refilling: set[Kind] = set()
         self._open = True
@@ -48,10 +55,30 @@ class Parking:
         kind = (runtime, preload)
         parked = self._parked.get(kind)
         sandbox = parked.pop() if parked else None
+        if self._least:
+            self._demand(kind).took(self._clock.now())
         if sandbox is None:
             sandbox = await self._launch(kind, park=False)
         self._refill_soon(kind, REFILL_DELAY_S)
         return sandbox
+
+    def tend(self, memory: Memory) -> None:
+        """Once a second: park what demand asks for, end what is too much, oldest first."""
+        now = self._clock.now()
+        peaks = {kind: demand.peak(now) for kind, demand in self._demands.items()}
+        self._targets = decide_targets(peaks, least=self._least, memory=memory)
+        for kind, target in self._targets.items():
+            parked = self._parked.get(kind, deque())
+            while len(parked) > target:
+                sandbox = parked.popleft()
+                sandbox.kill()
+                self._tasks.spawn(sandbox.close(), name=f"close {sandbox.sandbox_id}")
+            if len(parked) < target:
+                self._refill_soon(kind, 0.0)
+
+    def parked_count(self) -> int:
+        """Sandboxes that are parked now."""
+        return sum(map(len, self._parked.values()))
 
     async def make(self, runtime: str, preload: str, folders: tuple[HostFolder, ...]) -> Sandbox:
         """A new blank sandbox with folders of the host: none of these are parked."""
@@ -59,10 +86,22 @@ class Parking:
 
     def refill(self, runtime: str, preload: str) -> None:
         """See to it that there are parked sandboxes for such functions."""
+        if self._least:
+            self._demand((runtime, preload))
         self._refill_soon((runtime, preload), 0.0)
 
+    def _demand(self, kind: Kind) -> Demand:
+        demand = self._demands.get(kind)
+        if demand is None:
+            demand = self._demands[kind] = Demand()
+        return demand
+
+    def _target(self, kind: Kind) -> int:
+        """Between two looks at demand: as decided, and the least for a kind that is new."""
+        return self._targets.get(kind, self._least)
+
     def _refill_soon(self, kind: Kind, delay_s: float) -> None:
-        if self._target and self._open and kind not in self._refilling:
+        if self._target(kind) and self._open and kind not in self._refilling:
             self._refilling.add(kind)
             self._tasks.spawn(self._refill(kind, delay_s), name=f"park {kind[0]}")
 
@@ -79,7 +118,7 @@ class Parking:
         try:
             await asyncio.sleep(delay_s)  # the invocation that took one goes first
             parked = self._parked.setdefault(kind, deque())
-            while self._open and len(parked) < self._target:
+            while self._open and len(parked) < self._target(kind):
                 sandbox = await self._launch(kind, park=True)
                 if not self._open:
                     sandbox.kill()
