@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 
+from tests.api.answers import refused
 from tests.api.seen import recording
 from tests.conftest import RunningServer, running
 
@@ -38,13 +37,6 @@ def client(server: RunningServer) -> Any:
 def name(server: RunningServer) -> str:
     server.create("reserved", SLEEPS)
     return "reserved"
-
-
-def refused(call: Callable[..., Any], **params: Any) -> tuple[str, int, str]:
-    with pytest.raises(ClientError) as caught:
-        call(**params)
-    error, meta = caught.value.response["Error"], caught.value.response["ResponseMetadata"]
-    return error["Code"], meta["HTTPStatusCode"], error["Message"]
 
 
 def test_what_is_reserved_is_told_everywhere_and_put_back(client: Any, name: str) -> None:

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 from botocore.session import get_session
 
+from tests.api.answers import refused
 from tests.api.seen import recording
 from tests.api.test_invoke import NOWHERE
 from tests.conftest import RunningServer
@@ -56,13 +55,6 @@ def send(client: Any, name: str, **params: Any) -> Any:
     answer = client.invoke(FunctionName=name, InvocationType="Event", **params)
     assert answer["Payload"].read() == b""
     return answer
-
-
-def refused(call: Callable[..., Any], **params: Any) -> tuple[str, int, str]:
-    with pytest.raises(ClientError) as caught:
-        call(**params)
-    error, meta = caught.value.response["Error"], caught.value.response["ResponseMetadata"]
-    return error["Code"], meta["HTTPStatusCode"], error["Message"]
 
 
 @pytest.fixture(scope="module")

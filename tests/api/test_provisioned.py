@@ -10,8 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 
+from tests.api.answers import refused
 from tests.api.seen import recording
 from tests.conftest import RunningServer
 
@@ -67,13 +67,6 @@ def invoke(client: Any, name: str, qualifier: str, **event: Any) -> dict[str, An
     )
     payload: dict[str, Any] = json.load(answer["Payload"])
     return {**payload, "log": answer["LogResult"]}
-
-
-def refused(call: Callable[..., Any], **params: Any) -> tuple[str, int, str]:
-    with pytest.raises(ClientError) as caught:
-        call(**params)
-    error, meta = caught.value.response["Error"], caught.value.response["ResponseMetadata"]
-    return error["Code"], meta["HTTPStatusCode"], error["Message"]
 
 
 def test_it_is_in_progress_and_then_ready_with_environments_that_are_initialised(

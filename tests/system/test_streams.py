@@ -1,6 +1,6 @@
 """Streams under stress: size, slow clients, clients that leave, servers that end or are killed.
 
-Source: the issue of step 2, "Must be shown" 4 and 6; [DG] configuration-response-streaming.
+Source: [DG] configuration-response-streaming.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lambent.api.functions import unqualified
+from lambent.api.pages import with_marker
 from lambent.control.aliases import Aliases
 from lambent.domain.alias import Alias
 from lambent.domain.arns import Account
@@ -55,9 +56,7 @@ class AliasOperations:
         shape: Shape = {
             "Aliases": [format_alias(name, alias, context.account) for alias in page.items]
         }
-        if page.next_marker is not None:
-            shape["NextMarker"] = page.next_marker
-        return shape
+        return with_marker(shape, page.next_marker)
 
     async def update_alias(self, params: Shape, context: RequestContext) -> Shape:
         name = unqualified(params["FunctionName"], context.account)

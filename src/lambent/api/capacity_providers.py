@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from lambent.api.pages import with_marker
 from lambent.control.capacity_providers import CapacityProviders, ProviderChange
 from lambent.control.function_scaling import FunctionScalings
 from lambent.domain.arns import parse_function_ref
@@ -60,7 +61,7 @@ class CapacityProviderOperations:
         if state != "Active":  # none stays in any other
             return {"CapacityProviders": []}
         shapes = [self._format(one) for one in page.items]
-        return _with_marker({"CapacityProviders": shapes}, page.next_marker)
+        return with_marker({"CapacityProviders": shapes}, page.next_marker)
 
     async def update(self, params: Shape, context: RequestContext) -> Shape:
         change = ProviderChange(
@@ -90,7 +91,7 @@ class CapacityProviderOperations:
                 for version in page.items
             ],
         }
-        return _with_marker(shape, page.next_marker)
+        return with_marker(shape, page.next_marker)
 
     # Functions on providers
 
@@ -135,7 +136,3 @@ class CapacityProviderOperations:
             "TelemetryConfig": provider.telemetry,
         }
         return {member: value for member, value in shape.items() if value is not None}
-
-
-def _with_marker(shape: Shape, next_marker: str | None) -> Shape:
-    return shape if next_marker is None else {**shape, "NextMarker": next_marker}

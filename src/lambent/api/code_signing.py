@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lambent.api.functions import unqualified
+from lambent.api.pages import with_marker
 from lambent.control.code_signing import CodeSigning
 from lambent.domain.arns import Account
 from lambent.domain.request import Handler, RequestContext
@@ -51,7 +52,7 @@ class CodeSigningOperations:
             marker=params.get("Marker"), items_max=params.get("MaxItems")
         )
         configs = [format_config(config, context.account) for config in page.items]
-        return _with_marker({"CodeSigningConfigs": configs}, page.next_marker)
+        return with_marker({"CodeSigningConfigs": configs}, page.next_marker)
 
     async def update_code_signing_config(self, params: Shape, context: RequestContext) -> Shape:
         publishers = params.get("AllowedPublishers")
@@ -75,7 +76,7 @@ class CodeSigningOperations:
             marker=params.get("Marker"),
             items_max=params.get("MaxItems"),
         )
-        return _with_marker({"FunctionArns": [*page.items]}, page.next_marker)
+        return with_marker({"FunctionArns": [*page.items]}, page.next_marker)
 
     async def put_function_code_signing_config(
         self, params: Shape, context: RequestContext
@@ -119,7 +120,3 @@ def _policy(params: Shape) -> str | None:
         "UntrustedArtifactOnDeployment"
     )
     return policy
-
-
-def _with_marker(shape: Shape, next_marker: str | None) -> Shape:
-    return shape if next_marker is None else {**shape, "NextMarker": next_marker}

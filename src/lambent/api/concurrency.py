@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from lambent.api.pages import with_marker
 from lambent.control.concurrency import Concurrency, Provisioned
 from lambent.domain.arns import Account, FunctionRef, parse_function_ref
 from lambent.domain.errors import invalid_parameter
@@ -75,9 +76,7 @@ class ConcurrencyOperations:
             for one in page.items
         ]
         result: Shape = {"ProvisionedConcurrencyConfigs": configs}
-        if page.next_marker is not None:
-            result["NextMarker"] = page.next_marker
-        return result
+        return with_marker(result, page.next_marker)
 
     async def delete_provisioned(self, params: Shape, context: RequestContext) -> Shape:
         await self._concurrency.delete_provisioned(_qualified(params, context.account))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from lambent.api.pages import with_marker
 from lambent.control.event_invoke import EventInvokeConfigs, Settings
 from lambent.domain.arns import LATEST, FunctionRef, parse_function_ref
 from lambent.domain.event_invoke import EventInvokeConfig
@@ -51,9 +52,7 @@ class EventInvokeOperations:
                 for qualifier, config in page.items
             ]
         }
-        if page.next_marker is not None:
-            result["NextMarker"] = page.next_marker
-        return result
+        return with_marker(result, page.next_marker)
 
     async def delete(self, params: Shape, context: RequestContext) -> Shape:
         await self._configs.delete(_ref(params, context))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from lambent.api.pages import with_marker
 from lambent.control.event_sources import Answer, EventSources
 from lambent.domain.arns import parse_function_ref
 from lambent.domain.event_source import EventSourceMapping, MappingState, SourceType
@@ -47,9 +48,7 @@ class EventSourceOperations:
         result: Shape = {
             "EventSourceMappings": [_format(_settled(one), context) for one in page.items]
         }
-        if page.next_marker is not None:
-            result["NextMarker"] = page.next_marker
-        return result
+        return with_marker(result, page.next_marker)
 
     async def update(self, params: Shape, context: RequestContext) -> Shape:
         return _format(await self._sources.update(params["UUID"], params), context)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lambent.api.options import take_zip
+from lambent.api.pages import with_marker
 from lambent.control.downloads import Downloads
 from lambent.control.layers import Layers
 from lambent.domain.arns import Account
@@ -69,7 +70,7 @@ class LayerOperations:
             }
             for version in page.items
         ]
-        return _with_marker({"Layers": layers}, page.next_marker)
+        return with_marker({"Layers": layers}, page.next_marker)
 
     async def list_layer_versions(self, params: Shape, context: RequestContext) -> Shape:
         page = self._layers.list_versions(
@@ -80,7 +81,7 @@ class LayerOperations:
             items_max=params.get("MaxItems"),
         )
         versions = [format_listed(version, context.account) for version in page.items]
-        return _with_marker({"LayerVersions": versions}, page.next_marker)
+        return with_marker({"LayerVersions": versions}, page.next_marker)
 
     async def delete_layer_version(self, params: Shape, context: RequestContext) -> Shape:
         await self._layers.delete(params["LayerName"], params["VersionNumber"])
@@ -113,7 +114,3 @@ def format_listed(version: LayerVersion, account: Account) -> Shape:
     if version.license_info:
         shape["LicenseInfo"] = version.license_info
     return shape
-
-
-def _with_marker(shape: Shape, next_marker: str | None) -> Shape:
-    return shape if next_marker is None else {**shape, "NextMarker": next_marker}

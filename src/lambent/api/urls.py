@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
+from lambent.api.pages import with_marker
 from lambent.control.urls import FunctionUrls, UrlSettings
 from lambent.domain.arns import FunctionRef, parse_function_ref
 from lambent.domain.function_url import FunctionUrlConfig
@@ -51,9 +52,7 @@ class UrlOperations:
                 for alias, config in page.items
             ]
         }
-        if page.next_marker is not None:
-            result["NextMarker"] = page.next_marker
-        return result
+        return with_marker(result, page.next_marker)
 
     async def update(self, params: Shape, context: RequestContext) -> Shape:
         ref = _ref(params, context)

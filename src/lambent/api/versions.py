@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lambent.api.functions import format_listed, format_version, parse_publish, unqualified
+from lambent.api.pages import with_marker
 from lambent.control.versions import Publish, Versions
 from lambent.domain.arns import parse_function_ref
 from lambent.domain.request import Handler, RequestContext
@@ -46,6 +47,4 @@ class VersionOperations:
                 format_listed(version, context.account, qualified=True) for version in page.items
             ]
         }
-        if page.next_marker is not None:
-            shape["NextMarker"] = page.next_marker
-        return shape
+        return with_marker(shape, page.next_marker)
