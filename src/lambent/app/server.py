@@ -226,8 +226,8 @@ class Server:
         """Who may call function URLs, by the setting."""
         if self.settings.auth == "open":
             return OpenAccess(self.account)
-        documents = self.plane.permissions.documents
-        return IamUrlAccess(access.authentication, documents, self.account, self.clock)
+        assert access.authorization is not None
+        return IamUrlAccess(access.authentication, access.authorization, self.account)
 
     async def _make_access(self, tokens: SessionTokens) -> Access:
         """Who may call, by the setting."""

@@ -8,24 +8,21 @@ URLs".
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from lambent.clock import Clock, format_iso_ms
 from lambent.domain.arns import Account
 from lambent.domain.errors import LambdaError
 from lambent.domain.function_url import NONE, UrlTarget
+from lambent.gateway.actions import Asked
 from lambent.gateway.authentication import to_wire_error
+from lambent.gateway.authorization import Authorization
 from lambent.gateway.url_access import forbidden
 from lambent.gateway.url_event import Caller as UrlCaller
 from lambent.http.message import Request
-from lambent.policy.evaluator import AccessRequest, Decision, PolicyDocument, evaluate
+from lambent.policy.evaluator import Decision
 from lambent.policy.principal import ANONYMOUS, ContextValue
 from lambent.services.iam.directory import Caller
 from lambent.wire.sigv4 import Signable, SignatureError, SignatureProblem, parse_signature
-
-Documents = Callable[[str, str | None], Sequence[PolicyDocument]]
-"""The resource policies of a function by name and qualifier: `Permissions.documents`."""
 
 
 class Authenticator(Protocol):
@@ -40,12 +37,11 @@ class IamUrlAccess:
     """Decides by signatures and policies."""
 
     def __init__(
-        self, authenticator: Authenticator, documents: Documents, account: Account, clock: Clock
+        self, authenticator: Authenticator, authorization: Authorization, account: Account
     ) -> None:
         self._authenticator = authenticator
-        self._documents = documents
+        self._authorization = authorization
         self._account = account
-        self._clock = clock
 
     def admit(self, target: UrlTarget, request: Request) -> UrlCaller | None:
         """Who calls, None for a URL of AuthType NONE. Raises LambdaError.
@@ -76,24 +72,13 @@ class IamUrlAccess:
         )
 
     def _check(self, caller: Caller, target: UrlTarget) -> None:
-        now_s = self._clock.wall_s()
-        resource = self._documents(target.name, target.qualifier)
         arn = self._account.function_arn(target.name, target.qualifier)
-        common: dict[str, ContextValue] = {
-            "aws:currenttime": f"{format_iso_ms(now_s)[:19]}Z",
-            "aws:epochtime": str(int(now_s)),
-            "lambda:functionurlauthtype": target.config.auth_type,
-        }
+        function = (target.name, target.qualifier)
+        facts: dict[str, ContextValue] = {"lambda:functionurlauthtype": target.config.auth_type}
         for action, context in (
-            ("lambda:InvokeFunctionUrl", common),
-            ("lambda:InvokeFunction", {**common, "lambda:invokedviafunctionurl": "true"}),
+            ("lambda:InvokeFunctionUrl", facts),
+            ("lambda:InvokeFunction", {**facts, "lambda:invokedviafunctionurl": "true"}),
         ):
-            decision = evaluate(
-                AccessRequest(caller.principal, action, arn, context),
-                identity=caller.identity,
-                resource=resource,
-                boundary=caller.boundary,
-                session=caller.session,
-            )
-            if decision is not Decision.ALLOWED:
+            asked = Asked(action, arn, context, function=function)
+            if self._authorization.decide(caller, asked) is not Decision.ALLOWED:
                 raise forbidden()

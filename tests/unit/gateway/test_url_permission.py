@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from lambent.clock import ManualClock
 from lambent.domain.arns import Account
 from lambent.domain.errors import LambdaError
 from lambent.domain.function_url import AWS_IAM, NONE, FunctionUrlConfig, UrlTarget
+from lambent.gateway.authorization import Authorization
 from lambent.gateway.url_permission import IamUrlAccess
 from lambent.http.message import Request
 from lambent.policy.document import PolicyDocument, PolicyKind
@@ -70,7 +72,15 @@ class World:
                 b" SignedHeaders=host;x-amz-date, Signature=" + b"0" * 64
             )
             request.raw_headers[b"x-amz-date"] = b"20260101T000000Z"
-        access = IamUrlAccess(self, self.documents, ACCOUNT, ManualClock())
+        no_roles: Any = SimpleNamespace(role_arn=lambda name: None)
+        authorization = Authorization(
+            no_roles,
+            ACCOUNT,
+            ManualClock(),
+            documents=self.documents,
+            tags=lambda name: {"Team": "red"},
+        )
+        access = IamUrlAccess(self, authorization, ACCOUNT)
         try:
             found = access.admit(target, request)
         except LambdaError as error:
@@ -116,6 +126,20 @@ OWN = (document(allow([CALL, INVOKE])),)
             World(AWS_IAM, granted({"AWS": ALICE.arn}, AWS_IAM), Caller(ALICE)),
             True,
             id="so is the function's",
+        ),
+        *(
+            pytest.param(
+                World(
+                    AWS_IAM, [deny(CALL, ARN, Principal="*", Condition=fact)], Caller(ALICE, OWN)
+                ),
+                False,
+                id=f"a Deny by {next(iter(*fact.values()))}",
+            )
+            for fact in (
+                {"StringEquals": {"aws:ResourceTag/Team": "red"}},
+                {"StringEquals": {"aws:RequestedRegion": ACCOUNT.region}},
+                {"Bool": {"aws:SecureTransport": "false"}},
+            )
         ),
         pytest.param(World(AWS_IAM, [], Caller(EVE, OWN)), False, id="a stranger needs both"),
         pytest.param(
