@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 
 from hypothesis import settings
+from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from lambent.clock import Instant
@@ -21,6 +22,8 @@ class PoolMachine(RuleBasedStateMachine):
         self.now = 0.0
         self.starting: list[int] = []
         self.idle: list[int] = []
+        self.idle_provisioned: list[int] = []
+        self.provisioned: set[int] = set()
         self.serving: dict[int, int] = {}
         self.waiting: list[int] = []
 
@@ -32,10 +35,10 @@ class PoolMachine(RuleBasedStateMachine):
     def an_invocation_arrives(self) -> None:
         lease = next(self.numbers)
         placed = self.pool.arrive(lease)
-        if self.idle:
-            last_used = self.idle.pop()
-            assert placed == last_used
-            self.serving[last_used] = lease
+        first = self._serves_first()
+        if first is not None:
+            assert placed == first, "provisioned ones before others, the last used before the rest"
+            self.serving[first] = lease
             return
         self.waiting.append(lease)
         if placed is Placed.NEEDS_START:
@@ -55,8 +58,42 @@ class PoolMachine(RuleBasedStateMachine):
                 self.pool.withdraw(lease)
                 self.waiting.remove(lease)
         else:
-            assert placed == self.idle.pop()
+            assert placed == self._serves_first()
             self.serving[placed] = lease
+
+    def _serves_first(self) -> int | None:
+        for idle in (self.idle_provisioned, self.idle):
+            if idle:
+                return idle.pop()
+        return None
+
+    @rule()
+    def a_provisioned_environment_starts(self) -> None:
+        environment = next(self.numbers)
+        self.pool.starting(environment, provisioned=True)
+        self.starting.append(environment)
+        self.provisioned.add(environment)
+
+    @rule(count=st.integers(0, 3))
+    def fewer_are_to_be_provisioned(self, count: int) -> None:
+        """Only idle ones end; busy ones go on until they are free."""
+        taken = self.pool.take_idle_provisioned(count)
+        assert taken == self.idle_provisioned[:count]
+        del self.idle_provisioned[:count]
+        self.provisioned.difference_update(taken)
+
+    @rule(data=st.data())
+    def one_is_renewed(self, data: st.DataObject) -> None:
+        """Its credentials end: it leaves if it is idle."""
+        known = [*self.idle, *self.idle_provisioned, *self.serving, *self.starting]
+        if known:
+            environment = data.draw(st.sampled_from(known))
+            idle = environment in self.idle or environment in self.idle_provisioned
+            assert self.pool.take_idle(environment) is idle
+            for one in (self.idle, self.idle_provisioned):
+                if environment in one:
+                    one.remove(environment)
+                    self.provisioned.discard(environment)
 
     def _freed(self, environment: int) -> None:
         lease = self.pool.free(environment, self._tick())
@@ -65,7 +102,8 @@ class PoolMachine(RuleBasedStateMachine):
             self.serving[environment] = lease
         else:
             assert lease is None
-            self.idle.append(environment)
+            provisioned = environment in self.provisioned
+            (self.idle_provisioned if provisioned else self.idle).append(environment)
 
     @precondition(lambda self: self.starting)
     @rule()
@@ -102,7 +140,13 @@ class PoolMachine(RuleBasedStateMachine):
     def an_idle_environment_dies(self) -> None:
         self._ended(self.idle.pop(0))
 
+    @precondition(lambda self: self.idle_provisioned)
+    @rule()
+    def an_idle_provisioned_environment_dies(self) -> None:
+        self._ended(self.idle_provisioned.pop())
+
     def _ended(self, environment: int) -> None:
+        self.provisioned.discard(environment)
         if self.pool.gone(environment):
             replacement = next(self.numbers)
             self.pool.starting(replacement)
@@ -117,13 +161,16 @@ class PoolMachine(RuleBasedStateMachine):
     @invariant()
     def no_environment_serves_two_and_counts_agree(self) -> None:
         assert self.pool.busy_count == len(self.serving)
-        assert self.pool.idle_count == len(self.idle)
+        assert self.pool.idle_count == len(self.idle) + len(self.idle_provisioned)
+        assert self.pool.provisioned_count == len(self.provisioned)
+        ready = self.provisioned - set(self.starting)
+        assert self.pool.provisioned_ready_count == len(ready)
         assert self.pool.starting_count == len(self.starting)
         assert self.pool.waiting_count == len(self.waiting)
 
     @invariant()
     def nothing_waits_while_something_idles(self) -> None:
-        assert not (self.waiting and self.idle)
+        assert not (self.waiting and (self.idle or self.idle_provisioned))
 
     @invariant()
     def every_invocation_that_waits_has_an_environment_starting_or_busy(self) -> None:
@@ -133,7 +180,8 @@ class PoolMachine(RuleBasedStateMachine):
     @invariant()
     def never_more_started_than_were_waited_for(self) -> None:
         """An arrival starts one only while fewer start than wait."""
-        assert self.pool.size == len(self.serving) + len(self.idle) + len(self.starting)
+        idle = len(self.idle) + len(self.idle_provisioned)
+        assert self.pool.size == len(self.serving) + idle + len(self.starting)
 
 
 TestPool = PoolMachine.TestCase
