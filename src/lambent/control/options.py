@@ -20,7 +20,6 @@ from lambent.domain.function import FileSystem, FunctionVersion
 HOT_RELOAD_BUCKET = "hot-reload"
 """[LS] LocalStack's convention: the S3Key is then a folder of the host."""
 DEFAULT_LEVEL = "INFO"
-FILE_SYSTEMS_MAX = 1
 
 _KMS_KEY = re.compile(
     r"^arn:aws[a-zA-Z-]*:kms:(?P<region>[a-z0-9-]+):(?P<account>\d{12}):(?:key|alias)/\S+\Z"

@@ -25,10 +25,6 @@ class HttpServer:
         self._server: asyncio.Server | None = None
         self._loop = asyncio.get_running_loop()
 
-    @property
-    def connection_count(self) -> int:
-        return len(self._use.connections)
-
     def protocol(self) -> HttpConnection:
         """A protocol for one more connection: also for sockets that others accepted."""
         return HttpConnection(self._application, self._limits, self._use, self._loop)

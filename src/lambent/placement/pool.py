@@ -106,9 +106,6 @@ class Pool(Generic[E, L]):
         if provisioned:
             self._provisioned.add(environment)
 
-    def is_provisioned(self, environment: E) -> bool:
-        return environment in self._provisioned
-
     def free(self, environment: E, now: Instant) -> L | None:
         """An environment is ready or has answered: the invocation it takes next, else it idles."""
         self._starting.discard(environment)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from lambent.store.log_chunks import CHUNK_SPAN_MS_MAX, DecodedChunks, RawEvent, decode_chunk
-from lambent.store.log_rows import LogGroupNotFound, LogStreamNotFound, connect
+from lambent.store.log_rows import LogStreamNotFound, connect, find_group
 
 PAGE_BYTES_MAX = 1024 * 1024
 """A page of events holds at most this many characters of messages, but always one event."""
@@ -138,7 +138,7 @@ class LogReader:
         self, group: str, *, prefix: str, by_time: bool, descending: bool, offset: int, limit: int
     ) -> tuple[list[LogStreamInfo], bool]:
         """A page of a group's streams; whether there are more. Raises LogGroupNotFound."""
-        group_id = self._group_id(group)
+        group_id = find_group(self._connection, group)
         direction = "DESC" if descending else "ASC"
         order = f"last_ts {direction}, name {direction}" if by_time else f"name {direction}"
         rows = self._connection.execute(
@@ -157,7 +157,7 @@ class LogReader:
 
     def events(self, query: EventQuery) -> EventPage:
         """One page. Raises LogGroupNotFound, LogStreamNotFound."""
-        group_id = self._group_id(query.group)
+        group_id = find_group(self._connection, query.group)
         names = self._stream_names(group_id, query)
         found: list[LogEvent] = []
         size = chars = 0
@@ -177,14 +177,6 @@ class LogReader:
             chars += len(message)
             last = position
         return EventPage(events=found, more_after=None)
-
-    def _group_id(self, name: str) -> int:
-        row = self._connection.execute(
-            "SELECT id FROM log_groups WHERE name = ?", (name,)
-        ).fetchone()
-        if row is None:
-            raise LogGroupNotFound(name)
-        return int(row[0])
 
     def _stream_names(self, group_id: int, query: EventQuery) -> dict[int, str]:
         """Stream id → name of those that the query covers."""

@@ -51,6 +51,14 @@ def connect(path: Path) -> sqlite3.Connection:
     return connection
 
 
+def find_group(connection: sqlite3.Connection, name: str) -> int:
+    """The group's id. Raises LogGroupNotFound."""
+    row = connection.execute("SELECT id FROM log_groups WHERE name = ?", (name,)).fetchone()
+    if row is None:
+        raise LogGroupNotFound(name)
+    return int(row[0])
+
+
 class LogFile:
     """The writing side of the log file."""
 
@@ -125,7 +133,7 @@ class LogFile:
 
     def delete_group(self, name: str) -> None:
         def delete() -> None:
-            group_id = self._find_group(name)
+            group_id = find_group(self._connection, name)
             for table in ("log_chunks", "log_streams"):
                 self._connection.execute(f"DELETE FROM {table} WHERE group_id = ?", (group_id,))
             self._connection.execute("DELETE FROM log_groups WHERE id = ?", (group_id,))
@@ -135,7 +143,7 @@ class LogFile:
 
     def create_stream(self, key: StreamKey, *, now_ms: int) -> None:
         def insert() -> None:
-            group_id = self._find_group(key[0])
+            group_id = find_group(self._connection, key[0])
             try:
                 self._insert_stream(group_id, key[1], now_ms)
             except sqlite3.IntegrityError:
@@ -176,16 +184,8 @@ class LogFile:
             if durable:
                 connection.execute("PRAGMA synchronous=NORMAL")
 
-    def _find_group(self, name: str) -> int:
-        row = self._connection.execute(
-            "SELECT id FROM log_groups WHERE name = ?", (name,)
-        ).fetchone()
-        if row is None:
-            raise LogGroupNotFound(name)
-        return int(row[0])
-
     def _find_stream(self, key: StreamKey) -> tuple[int, int]:
-        group_id = self._find_group(key[0])
+        group_id = find_group(self._connection, key[0])
         row = self._connection.execute(
             "SELECT id FROM log_streams WHERE group_id = ? AND name = ?", (group_id, key[1])
         ).fetchone()
@@ -212,7 +212,7 @@ class LogFile:
         try:
             ids = self._find_stream(key)
         except LogStreamNotFound:
-            group_id = self._find_group(key[0])
+            group_id = find_group(self._connection, key[0])
             ids = group_id, self._insert_stream(group_id, key[1], now_ms)
         self._ids[key] = ids
         return ids
