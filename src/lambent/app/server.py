@@ -245,6 +245,8 @@ class Server:
             account,
             self.clock,
             documents=self.plane.permissions.documents,
+            layer_documents=self.plane.layer_policies.documents,
+            mapped_function=self.plane.event_sources.function_arn,
             tags=tags,
         )
         self.plane.role_permissions.allows = authorization.role_allows

@@ -60,6 +60,13 @@ class EventSources:
             raise resource_not_found("The resource you requested does not exist.")
         return found
 
+    def function_arn(self, key: str) -> str | None:
+        """Of the function that a mapping feeds; None where there is no such mapping."""
+        found = self._registry.resources.get(EVENT_SOURCE_MAPPINGS, ACCOUNT, key)
+        if found is None:
+            return None
+        return self._registry.account.function_arn(found.function_name, found.qualifier)
+
     def list(
         self,
         *,

@@ -43,15 +43,30 @@ class Asked:
     context: Mapping[str, ContextValue] = field(default_factory=dict)
     function: tuple[str, str | None] | None = None
     """Name and qualifier, where the resource is a function: its own policy may allow as well."""
+    layer: tuple[str, int] | None = None
+    """Name and version, where it is a layer version: the same."""
+
+
+Lookup = Callable[[str], str | None]
 
 
 class Actions:
     """Knows the account that names without an ARN belong to."""
 
-    def __init__(self, account: Account, role_arn: Callable[[str], str | None]) -> None:
-        """`role_arn`: the ARN of the role of that name, which may have a path."""
+    def __init__(
+        self,
+        account: Account,
+        role_arn: Lookup,
+        *,
+        user_arn: Lookup = lambda name: None,
+        mapped_function: Lookup = lambda uuid: None,
+    ) -> None:
+        """`role_arn`, `user_arn`: the ARN of the one of that name, which may have a path.
+        `mapped_function`: the ARN of the function that an event source mapping feeds."""
         self._account = account
         self._role_arn = role_arn
+        self._user_arn = user_arn
+        self._mapped_function = mapped_function
 
     def of(self, service: str, operation: str, params: Params) -> list[Asked]:
         """All that the call must be allowed, what it is named for first."""
@@ -61,11 +76,11 @@ class Actions:
             case "lambda":
                 return self._of_lambda(operation, params)
             case "iam":
-                return [
-                    Asked(f"iam:{operation}", self._iam_resource(operation, params), _iam(params))
-                ]
+                resources = self._iam_resources(operation, params)
+                return [Asked(f"iam:{operation}", one, _iam(params)) for one in resources]
             case "logs":
-                return [Asked(f"logs:{operation}", self._log_resource(operation, params))]
+                resources = self._log_resources(operation, params)
+                return [Asked(f"logs:{operation}", one) for one in resources]
             case _:
                 return [Asked(f"{service}:{operation}", "*")]
 
@@ -81,7 +96,8 @@ class Actions:
             resource, function = self._function(params["FunctionName"], params.get("Qualifier"))
         else:
             resource = self._lambda_resource(params)
-        asked = [Asked(action, resource, context, function)]
+        layer = self._layer(resource) if action == "lambda:GetLayerVersion" else None
+        asked = [Asked(action, resource, context, function, layer)]
         if operation in ("CreateFunction", "UpdateFunctionConfiguration"):
             asked += self._beside(operation, params, resource, context)
         return asked
@@ -97,10 +113,20 @@ class Actions:
                 "iam:associatedresourcearn": resource,
             }
             asked.append(Asked("iam:PassRole", params["Role"], passed))
-        asked += [Asked("lambda:GetLayerVersion", arn) for arn in params.get("Layers", ())]
+        asked += [
+            Asked("lambda:GetLayerVersion", arn, layer=self._layer(arn))
+            for arn in params.get("Layers", ())
+        ]
         if operation == "CreateFunction" and params.get("Tags"):
             asked.append(Asked("lambda:TagResource", resource, context))
         return asked
+
+    def _layer(self, arn: str) -> tuple[str, int] | None:
+        try:
+            layer = parse_layer_name(arn)
+        except LambdaError:  # the operation says what is wrong with it
+            return None
+        return None if layer.version is None else (layer.name, layer.version)
 
     def _function(
         self, text: str, qualifier: str | None
@@ -148,40 +174,59 @@ class Actions:
             context["lambda:principal"] = str(params["Principal"])
         if "EventSourceArn" in params and "FunctionName" in params:
             context["lambda:functionarn"] = self._function(params["FunctionName"], None)[0]
+        if "UUID" in params:  # an update leads it to a new function, or leaves it with its own
+            named = params.get("FunctionName")
+            fed = self._mapped_function(str(params["UUID"]))
+            arn = self._function(named, None)[0] if named else fed
+            if arn is not None:
+                context["lambda:functionarn"] = arn
         return context
 
     # IAM
 
-    def _iam_resource(self, operation: str, params: Params) -> str:
+    def _iam_resources(self, operation: str, params: Params) -> list[str]:
         prefix = f"arn:aws:iam::{self._account.account_id}"
         path = params.get("Path", "/")
         if "RoleName" in params:
             name = params["RoleName"]
             known = None if operation == "CreateRole" else self._role_arn(name)
-            return known or f"{prefix}:role{path}{name}"
+            return [known or f"{prefix}:role{path}{name}"]
         if "UserName" in params:
-            return f"{prefix}:user{path}{params['UserName']}"
+            name = params["UserName"]
+            known = None if operation == "CreateUser" else self._user_arn(name)
+            now = known or f"{prefix}:user{path}{name}"
+            if operation != "UpdateUser":
+                return [now]
+            # Whoever renames or moves a user must be allowed both ends of it.
+            path_now = now.removeprefix(f"{prefix}:user").removesuffix(name)
+            new_name, new_path = params.get("NewUserName", name), params.get("NewPath", path_now)
+            return list(dict.fromkeys([now, f"{prefix}:user{new_path}{new_name}"]))
         if "PolicyArn" in params:
-            return str(params["PolicyArn"])
+            return [str(params["PolicyArn"])]
         if "PolicyName" in params:
-            return f"{prefix}:policy{path}{params['PolicyName']}"
-        return "*"
+            return [f"{prefix}:policy{path}{params['PolicyName']}"]
+        return ["*"]
 
     # Logs
 
-    def _log_resource(self, operation: str, params: Params) -> str:
+    def _log_resources(self, operation: str, params: Params) -> list[str]:
         prefix = f"arn:aws:logs:{self._account.region}:{self._account.account_id}:log-group"
         if operation in _NO_RESOURCE["logs"]:
-            return "*"
-        for member in ("resourceArn", "logGroupIdentifier"):
-            if str(params.get(member, "")).startswith("arn:"):
-                return f"{params[member].removesuffix(':*')}:log-stream:"
-        names = params.get("logGroupNames") or [
-            params.get("logGroupName") or params.get("logGroupIdentifier")
+            return ["*"]
+        if "resourceArn" in params:
+            return [f"{str(params['resourceArn']).removesuffix(':*')}:log-stream:"]
+        named = [
+            *(params.get("logGroupNames") or ()),
+            *(params.get("logGroupIdentifiers") or ()),
+            *filter(None, (params.get("logGroupName"), params.get("logGroupIdentifier"))),
         ]
-        if not names[0]:
-            return f"{prefix}::log-stream:"
-        return f"{prefix}:{names[0]}:log-stream:{params.get('logStreamName', '')}"
+        stream = params.get("logStreamName", "")
+        return [
+            f"{one.removesuffix(':*')}:log-stream:"
+            if one.startswith("arn:")
+            else f"{prefix}:{one}:log-stream:{stream}"
+            for one in named
+        ] or [f"{prefix}::log-stream:"]
 
 
 def _iam(params: Params) -> dict[str, ContextValue]:

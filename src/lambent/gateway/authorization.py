@@ -21,6 +21,8 @@ from lambent.services.iam.directory import Caller, Directory
 LAMBDA = "lambda.amazonaws.com"
 Documents = Callable[[str, str | None], list[PolicyDocument]]
 """The resource policies in force on a function: name, qualifier."""
+LayerDocuments = Callable[[str, int], list[PolicyDocument]]
+"""Those on a layer version: name, version."""
 Tags = Callable[[str], Mapping[str, str]]
 """A function's."""
 
@@ -36,15 +38,23 @@ class Authorization:
         *,
         documents: Documents,
         tags: Tags,
+        layer_documents: LayerDocuments = lambda name, version: [],
+        mapped_function: Callable[[str], str | None] = lambda uuid: None,
     ) -> None:
         self._directory = directory
         self._account = account
         self._clock = clock
         self._documents = documents
+        self._layer_documents = layer_documents
         self._tags = tags
         self._common_s = -1
         self._common: Mapping[str, ContextValue] = {}
-        self._actions = Actions(account, directory.role_arn)
+        self._actions = Actions(
+            account,
+            directory.role_arn,
+            user_arn=directory.user_arn,
+            mapped_function=mapped_function,
+        )
 
     def check(
         self, caller: Caller, service: str, operation: str, params: Mapping[str, Any]
@@ -103,6 +113,8 @@ class Authorization:
             resource = self._documents(name, qualifier)
             for key, value in self._tags(name).items():
                 context[f"aws:resourcetag/{key.lower()}"] = value
+        elif asked.layer is not None:
+            resource = self._layer_documents(*asked.layer)
         return AccessRequest(caller.principal, asked.action, asked.resource, context), resource
 
     def _common_context(self) -> Mapping[str, ContextValue]:

@@ -217,6 +217,7 @@ def verify(signature: Signature, request: Signable, secret: str, *, now_s: float
             break
     else:
         raise _mismatch()
+    _check_signed_headers(signature, request)
     if not payload_hash.startswith(STREAMING_PREFIX):
         return request.body
     prefix = f"{signature.timestamp}\n{signature.scope}"
@@ -224,6 +225,19 @@ def verify(signature: Signature, request: Signable, secret: str, *, now_s: float
         return open_chunks(payload_hash, request.body, key, prefix, signature.signature)
     except PayloadError as error:
         raise SignatureError(SignatureProblem.MISMATCH, str(error)) from None
+
+
+def _check_signed_headers(signature: Signature, request: Signable) -> None:
+    """What AWS's own headers say must have been signed: "include … any x-amz-* header in the
+    request" (IAM User Guide, "Create a signed AWS API request")."""
+    for raw in request.raw_headers:
+        if raw.startswith(b"x-amz-") and (name := raw.decode("latin-1")) not in (
+            signature.signed_headers
+        ):
+            raise SignatureError(
+                SignatureProblem.MISMATCH,
+                f"There were headers present in the request which were not signed: {name[:100]}",
+            )
 
 
 def check_time(signature: Signature, now_s: float) -> None:

@@ -18,7 +18,13 @@ PREFIX = "arn:aws:lambda:us-east-1:000000000000:"
 IAM = "arn:aws:iam::000000000000:"
 LOGS = "arn:aws:logs:us-east-1:000000000000:log-group:"
 ROLE = f"{IAM}role/team/r"
-ACTIONS = Actions(Account(), {"r": ROLE}.get)
+USER = f"{IAM}user/admin/bob"
+ACTIONS = Actions(
+    Account(),
+    {"r": ROLE}.get,
+    user_arn={"bob": USER}.get,
+    mapped_function={"m": f"{PREFIX}function:old"}.get,
+)
 
 
 @pytest.mark.parametrize(
@@ -178,3 +184,38 @@ def test_every_operation_of_lambda_has_an_action_whatever_its_parameters() -> No
         for params in ({}, texts):
             found = ACTIONS.of("lambda", operation, params)
             assert found[0].action.startswith("lambda:"), operation
+
+
+def test_a_user_is_the_one_with_his_path_whatever_path_the_request_names() -> None:
+    (asked,) = ACTIONS.of("iam", "DeleteUser", {"UserName": "bob", "Path": "/"})
+    assert asked.resource == USER
+    (asked,) = ACTIONS.of("iam", "CreateUser", {"UserName": "bob", "Path": "/x/"})
+    assert asked.resource == f"{IAM}user/x/bob"
+
+
+def test_who_moves_a_user_must_be_allowed_both_ends_of_it() -> None:
+    asked = ACTIONS.of("iam", "UpdateUser", {"UserName": "bob", "NewPath": "/free/"})
+    assert [one.resource for one in asked] == [USER, f"{IAM}user/free/bob"]
+    asked = ACTIONS.of("iam", "UpdateUser", {"UserName": "bob", "NewUserName": "eve"})
+    assert [one.resource for one in asked] == [USER, f"{IAM}user/admin/eve"]
+
+
+def test_an_update_of_a_mapping_is_about_its_new_function_or_the_one_it_has() -> None:
+    (asked,) = ACTIONS.of("lambda", "UpdateEventSourceMapping", {"UUID": "m", "FunctionName": "n"})
+    assert asked.context["lambda:functionarn"] == f"{PREFIX}function:n"
+    (asked,) = ACTIONS.of("lambda", "DeleteEventSourceMapping", {"UUID": "m"})
+    assert asked.context["lambda:functionarn"] == f"{PREFIX}function:old"
+
+
+def test_every_log_group_that_is_named_is_asked_for() -> None:
+    given = {"logGroupIdentifiers": ["a", f"{LOGS}b:*"]}
+    asked = ACTIONS.of("logs", "DescribeLogGroups", given)
+    assert [one.resource for one in asked] == [f"{LOGS}a:log-stream:", f"{LOGS}b:log-stream:"]
+
+
+def test_a_layer_version_is_asked_of_its_own_policy_too() -> None:
+    given = {"FunctionName": "f", "Layers": [f"{PREFIX}layer:l:3"]}
+    *_, asked = ACTIONS.of("lambda", "UpdateFunctionConfiguration", given)
+    assert (asked.action, asked.layer) == ("lambda:GetLayerVersion", ("l", 3))
+    (asked,) = ACTIONS.of("lambda", "GetLayerVersion", {"LayerName": "l", "VersionNumber": 2})
+    assert asked.layer == ("l", 2)

@@ -72,9 +72,9 @@ class World:
                 b" SignedHeaders=host;x-amz-date, Signature=" + b"0" * 64
             )
             request.raw_headers[b"x-amz-date"] = b"20260101T000000Z"
-        no_roles: Any = SimpleNamespace(role_arn=lambda name: None)
+        nobody: Any = SimpleNamespace(role_arn=lambda name: None, user_arn=lambda name: None)
         authorization = Authorization(
-            no_roles,
+            nobody,
             ACCOUNT,
             ManualClock(),
             documents=self.documents,

@@ -433,3 +433,12 @@ def test_nothing_but_a_signature_error_comes_of_any_header(header, body, query) 
         body=body,
     )
     assert isinstance(refused(message)[0], SignatureProblem)
+
+
+def test_a_header_of_awss_own_that_was_not_signed_is_refused() -> None:
+    """It would change what the request means: X-Amz-Invocation-Type, X-Amz-Tenant-Id …"""
+    signature = "5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31"
+    message = Message(raw_headers=suite(signature, **{"x-amz-invocation-type": b"Event"}))
+    problem, text = refused(message)
+    assert problem is SignatureProblem.MISMATCH
+    assert text.endswith("not signed: x-amz-invocation-type")

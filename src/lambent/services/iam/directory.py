@@ -141,6 +141,11 @@ class Directory:
         role = self._now.roles.get(name)
         return None if role is None else self._account.role_arn(role.name, role.path)
 
+    def user_arn(self, name: str) -> str | None:
+        """Of the user of that name, with its path."""
+        user = self._now.users.get(name)
+        return None if user is None else user_arn(self._account, user.name, user.path)
+
     def caller_of_role(self, arn: str) -> Caller | None:
         """What the role of exactly that ARN may do, whoever assumes it."""
         role = self.role(arn)
