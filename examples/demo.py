@@ -116,6 +116,8 @@ def run(steps: Steps, folder: Path) -> None:
         show_server_log(log)
         raise
     except Exception as error:
+        if isinstance(error.__context__, KeyboardInterrupt):
+            raise KeyboardInterrupt from error  # what was being cleaned up did not like it
         # boto3's errors and the server's surprises alike: the demo ends, and says what it was.
         show_server_log(log)
         raise DemoFailed(f"{type(error).__name__}: {error}") from error
