@@ -24,7 +24,7 @@ def add_parsers(commands: Any, common: argparse.ArgumentParser) -> None:
         "as an allowed publisher.",
     )
     parser.add_argument("package", type=Path, help="the zip; gets its signature in place")
-    parser.add_argument("--profile", required=True, metavar="NAME")
+    parser.add_argument("--profile", required=True, metavar="NAME", help="the signing profile")
     parser.add_argument("--create", action="store_true", help="make the profile if there is none")
     parser.add_argument("--output", type=Path, metavar="FILE", help="write the signed zip here")
     parser.set_defaults(perform=perform_sign)
@@ -52,7 +52,7 @@ def perform_sign(arguments: argparse.Namespace, connection: Connection) -> int:
         names = ("profileVersionArn", "jobArn")
         print(json.dumps({name: signature[name] for name in names}, indent=2))
     else:
-        print(f"{target} is signed by {signature['profileVersionArn']}")
+        print(signature["profileVersionArn"])
     return 0
 
 
