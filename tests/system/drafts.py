@@ -162,6 +162,11 @@ def valid_draft(chance: random.Random) -> tuple[str, Draft]:
     operation = chance.choice(operations(service))
     shape = operation.input_shape
     params = make_value(chance, shape) if shape is not None else {}
+    return service, make_draft(service, operation, params)
+
+
+def make_draft(service: str, operation: OperationModel, params: Any) -> Draft:
+    """The request that botocore would send with these parameters."""
     try:
         made = serializer(service).serialize_to_request(params, operation)
     except Exception:  # botocore does not take every junk value: then the plainest request
@@ -188,7 +193,7 @@ def valid_draft(chance: random.Random) -> tuple[str, Draft]:
     if isinstance(body, str):
         body = body.encode("utf-8", "surrogatepass")
     path = quote(path, safe="/?&=%:$+-_.~", errors="replace")
-    return service, Draft(made["method"], path, headers, bytes(body))
+    return Draft(made["method"], path, headers, bytes(body))
 
 
 def clean(text: str) -> str:
