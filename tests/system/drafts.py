@@ -193,7 +193,7 @@ def make_draft(service: str, operation: OperationModel, params: Any) -> Draft:
     if isinstance(body, str):
         body = body.encode("utf-8", "surrogatepass")
     path = quote(path, safe="/?&=%:$+-_.~", errors="replace")
-    return Draft(made["method"], path, headers, bytes(body))
+    return Draft(made["method"], path, headers, bytes(body or b""))
 
 
 def clean(text: str) -> str:
