@@ -17,19 +17,54 @@ from lambent.control.testing import running_control
 ROUTED = frozenset({"Invoke", "InvokeAsync", "InvokeWithResponseStream"})
 """Answered by routes of their own in `gateway`, not by a handler."""
 
-STORED: Mapping[str, str] = {}
+_UNPOLLED = "checked and kept; nothing polls the sources yet"
+_ONE_PROVIDER = "checked and kept; this host is the one provider, whatever its requirements say"
+
+STORED: Mapping[str, str] = {
+    "CreateEventSourceMapping": _UNPOLLED,
+    "UpdateEventSourceMapping": _UNPOLLED,
+    "CreateCapacityProvider": _ONE_PROVIDER,
+    "UpdateCapacityProvider": _ONE_PROVIDER,
+    "PutRuntimeManagementConfig": "checked and kept; there is one build of each runtime here",
+}
 """Kept and shown, and not (or not all) acted upon yet: operation → what is missing."""
 
-ABSENT: Mapping[str, str] = {}
-"""Answered with an error that says so: operation → what for."""
+ABSENT: Mapping[str, str] = dict.fromkeys(
+    (
+        "CheckpointDurableExecution",
+        "DeleteDurableExecution",
+        "GetDurableExecution",
+        "GetDurableExecutionHistory",
+        "GetDurableExecutionState",
+        "ListDurableExecutionsByFunction",
+        "PauseDurableExecution",
+        "ResumeDurableExecution",
+        "SendDurableExecutionCallbackFailure",
+        "SendDurableExecutionCallbackHeartbeat",
+        "SendDurableExecutionCallbackSuccess",
+        "StopDurableExecution",
+    ),
+    "answers as for a function without durable executions; none can be created yet",
+)
+"""What they are for is not there: operation → how they answer."""
+
+REMARKS: Mapping[str, str] = {
+    "Invoke": "not X-Amz-Durable-Execution-Name",
+    "PutFunctionEventInvokeConfig": "destinations other than functions: records are kept for them",
+    "UpdateFunctionEventInvokeConfig": "as PutFunctionEventInvokeConfig",
+    "PutFunctionScalingConfig": "environments at least and at most",
+    "CreateFunction": "options that are absent are refused by name: see the README",
+}
+"""What is to be said of others."""
 
 HEAD = """\
 <!-- Written by `make docs` from tools/operations.py and the handlers. Do not edit. -->
 # Lambda's operations
 
 All {count} operations of AWS's model. *Enforced*: what it sets is acted upon, what it tells is
-true. *Stored*: kept and shown. *Absent*: an error that says so. That each is answered as AWS's
-model says, with each of its errors, is shown by [tests/api](../tests/api/test_zz_coverage.py).
+true. *Stored*: kept and shown. *Absent*: what it is for is not there. That each is answered as
+AWS's model says, with each of its errors, is shown by
+[tests/api](../tests/api/test_zz_coverage.py).
 
 {enforced} enforced, {stored} stored, {absent} absent.
 
@@ -66,7 +101,7 @@ def classify(name: str, handled: frozenset[str]) -> tuple[str, str]:
         return "absent", ABSENT.get(name, "")
     if name in STORED:
         return "stored", STORED[name]
-    return "enforced", ""
+    return "enforced", REMARKS.get(name, "")
 
 
 def format_table() -> str:
