@@ -47,7 +47,8 @@ class Parking:
         self._demands: dict[Kind, Demand] = {}
         self._targets: dict[Kind, int] = {}
         self._parked: dict[Kind, deque[Sandbox]] = {}
-        self._refilling: set[Kind] = set()
+        self.refilling: set[Kind] = set()
+        """Kinds of which some are being made."""
         self._open = True
 
     async def take(self, runtime: str, preload: str) -> Sandbox:
@@ -101,8 +102,8 @@ class Parking:
         return self._targets.get(kind, self._least)
 
     def _refill_soon(self, kind: Kind, delay_s: float) -> None:
-        if self._target(kind) and self._open and kind not in self._refilling:
-            self._refilling.add(kind)
+        if self._target(kind) and self._open and kind not in self.refilling:
+            self.refilling.add(kind)
             self._tasks.spawn(self._refill(kind, delay_s), name=f"park {kind[0]}")
 
     async def close(self) -> None:
@@ -129,7 +130,7 @@ class Parking:
         except (OSError, RuntimeUnavailable) as error:
             log.warning("no sandbox could be parked for %s: %s", kind[0], error)
         finally:
-            self._refilling.discard(kind)
+            self.refilling.discard(kind)
 
     def _died(self, kind: Kind, sandbox: Sandbox, _exit: asyncio.Future[SandboxExit]) -> None:
         parked = self._parked.get(kind)

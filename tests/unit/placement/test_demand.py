@@ -113,9 +113,10 @@ def test_parking_follows_demand_and_gives_all_up_when_memory_is_short() -> None:
             )
 
             async def settle(memory: Memory = PLENTY) -> int:
-                parking.tend(memory)
-                await asyncio.sleep(0.05)  # a refill waits for what took one: 20 ms
-                parking.tend(memory)
+                for _ in range(2):
+                    parking.tend(memory)
+                    while parking.refilling:
+                        await asyncio.sleep(0.001)
                 await asyncio.sleep(0)
                 return parking.parked_count()
 
