@@ -22,6 +22,9 @@ import pytest
 from botocore.config import Config
 from hypothesis import settings
 
+# A suite in the background of a script begins with Ctrl-C ignored, which children would inherit.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 settings.register_profile("lambent", derandomize=True, deadline=None)
 settings.load_profile("lambent")
 

@@ -116,7 +116,7 @@ def test_every_error_of_functions(api: Any) -> None:
         (api.create_function, CONFLICT, draft(name)),
         (api.create_function, INVALID, draft("functions-no", Code=nonsense)),
         (api.create_function, INVALID, draft("functions-no", Code={})),
-        (api.create_function, INVALID, draft("functions-no", Runtime="nodejs22.x")),
+        (api.create_function, INVALID, draft("functions-no", Runtime="java8")),
         (api.create_function, NOT_FOUND, draft(f"{ELSEWHERE}functions-no")),
         (api.get_function, NOT_FOUND, none),
         (api.get_function, NOT_FOUND, elsewhere),

@@ -16,9 +16,10 @@ def handler(event, context):
 """
 
 
-def test_each_runtime_runs_on_its_own_interpreter(server: RunningServer) -> None:
+def test_each_python_runs_on_its_own_interpreter(server: RunningServer) -> None:
     with urllib.request.urlopen(f"{server.endpoint}/_lambent/health") as answer:
-        runtimes = json.load(answer)["runtimes"]
+        found = json.load(answer)["runtimes"]
+    runtimes = [runtime for runtime in found if runtime.startswith("python")]
     assert runtimes, "no interpreter was found on this host"
     for runtime in runtimes:
         name = runtime.replace(".", "-")

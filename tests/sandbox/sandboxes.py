@@ -19,7 +19,7 @@ from typing import Any
 
 from lambent.domain.interpreter import Interpreter
 from lambent.sandbox.cgroups import CgroupBackend, CgroupsUnavailable, detect_cgroups
-from lambent.sandbox.interface import SandboxSpec
+from lambent.sandbox.interface import GuestProgram, SandboxSpec
 from lambent.sandbox.namespace_sandbox import NamespaceSandbox
 from lambent.sandbox.namespaces import NamespaceBackend
 from lambent.sandbox.network import make_network
@@ -54,7 +54,7 @@ class Bench:
         groups: CgroupBackend | CgroupsUnavailable = detect_cgroups() if cgroups else none
         self.backend = NamespaceBackend(
             code_root=self.code_root,
-            program_dir=program_dir,
+            programs=lambda interpreter: GuestProgram(python=interpreter, folder=program_dir),
             inside_ports=(PORT,),
             on_listener=self._keep,
             cgroups=groups,

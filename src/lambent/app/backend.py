@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import os
 import socket
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,9 +14,11 @@ from typing import Any
 from lambent.domain.errors import PlatformFault
 from lambent.domain.interpreter import Interpreter
 from lambent.placement.placement import environments_ceiling
-from lambent.runtime import python as python_runtime
+from lambent.runtime import process
+from lambent.runtime.catalogue import FAMILIES, family_of
+from lambent.runtime.interpreters import inspect_binary, resolve_binary
 from lambent.sandbox.cgroups import detect_cgroups
-from lambent.sandbox.interface import IsolationReport, SandboxBackend
+from lambent.sandbox.interface import GuestProgram, IsolationReport, SandboxBackend
 from lambent.sandbox.namespaces import NamespaceBackend
 from lambent.sandbox.network import make_network
 from lambent.settings import Settings
@@ -42,15 +46,39 @@ def make_backend(
     as_root = os.geteuid() == 0
     return NamespaceBackend(
         code_root=code_root,
-        program_dir=Path(python_runtime.__path__[0]),
+        programs=program_of,
         inside_ports=(INSIDE_PORT,),
         on_listener=on_listener,
         on_closed=on_closed,
         cgroups=detect_cgroups(),
         network=make_network(settings.network, as_root),
-        runtime_packages=sdk_paths,
         hidden=(settings.data_dir,),
     )
+
+
+def program_of(interpreter: Interpreter) -> GuestProgram:
+    """A Python is its own zygote; of the other languages our own interpreter is."""
+    family = family_of(interpreter.runtime)
+    if family is FAMILIES["python"]:
+        assert family.PROGRAM_DIR is not None
+        return GuestProgram(
+            python=interpreter,
+            folder=family.PROGRAM_DIR,
+            runtime_files=tuple(sdk_paths(interpreter)),
+        )
+    files = () if family.PROGRAM_DIR is None else tuple(sorted(family.PROGRAM_DIR.iterdir()))
+    return GuestProgram(
+        python=own_interpreter(),
+        folder=Path(process.__path__[0]),
+        module="starter",
+        runtime_files=tuple(path for path in files if path.name != "__pycache__"),
+    )
+
+
+@functools.cache
+def own_interpreter() -> Interpreter:
+    """The one that runs this server, found like any other."""
+    return inspect_binary(resolve_binary(sys.executable))
 
 
 def sdk_paths(interpreter: Interpreter) -> list[Path]:
@@ -92,6 +120,11 @@ def describe_report(report: IsolationReport) -> dict[str, Any]:
             for one in report.items
         ],
     }
+
+
+def runtime_settings(settings: Settings) -> dict[str, str]:
+    """Where the operator said that languages are, by family."""
+    return {"python": settings.pythons}
 
 
 def environments_max(settings: Settings) -> int:

@@ -7,9 +7,9 @@ import asyncio
 import json
 import os
 
-from lambent.app.backend import describe_report, environments_max, probe
+from lambent.app.backend import describe_report, environments_max, probe, runtime_settings
 from lambent.cli.serving import settings_overrides
-from lambent.runtime.interpreters import RUNTIMES, find_interpreters, how_to_get
+from lambent.runtime.catalogue import RUNTIMES, find_runtimes, how_to_get
 from lambent.settings import load_settings
 
 
@@ -17,7 +17,7 @@ def doctor(arguments: argparse.Namespace) -> int:
     """`lambent doctor`: what this host can enforce, what not and how to get it."""
     settings = load_settings(os.environ, settings_overrides(arguments))
     report = asyncio.run(probe(settings))
-    interpreters = find_interpreters(settings.pythons, os.environ)
+    interpreters = find_runtimes(runtime_settings(settings), os.environ)
     ceiling = environments_max(settings)
     if getattr(arguments, "json", False):
         value = {

@@ -15,7 +15,13 @@ from lambent import __version__
 from lambent.api.invoke_async import AsyncOperations
 from lambent.api.operations import lambda_operations
 from lambent.app.access import ExecutionRoles, load_root_key, load_session_tokens
-from lambent.app.backend import INSIDE_PORT, describe_report, environments_max, make_backend
+from lambent.app.backend import (
+    INSIDE_PORT,
+    describe_report,
+    environments_max,
+    make_backend,
+    runtime_settings,
+)
 from lambent.clock import SystemClock
 from lambent.control.downloads import load_downloads
 from lambent.control.packages import Packages
@@ -49,7 +55,7 @@ from lambent.placement.parking import Parking
 from lambent.placement.placement import SWEEP_S, Placement
 from lambent.placement.publisher import Publisher, Specs
 from lambent.queue.async_queue import AsyncQueue
-from lambent.runtime.interpreters import find_interpreters, how_to_get
+from lambent.runtime.catalogue import find_runtimes, how_to_get
 from lambent.services.iam import Iam
 from lambent.services.iam import rows as iam_rows
 from lambent.services.logs import Logs
@@ -77,7 +83,7 @@ class Server:
         self._blocking = blocking
         self.clock = SystemClock()
         self.account = Account(account_id=settings.account_id, region=settings.region)
-        self.interpreters = find_interpreters(settings.pythons, os.environ)
+        self.interpreters = find_runtimes(runtime_settings(settings), os.environ)
         data = settings.data_dir
         self.database = Database(data / "lambent.db")
         self.iam = Iam(self.database, clock=self.clock, account=self.account)

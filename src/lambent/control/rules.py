@@ -14,12 +14,9 @@ from typing import Any
 from lambent.domain import limits
 from lambent.domain.errors import LambdaError, invalid_parameter, validation_failed
 from lambent.domain.function import FileSystem
+from lambent.runtime.catalogue import RUNTIMES
 
-RUNTIMES = tuple(f"python3.{minor}" for minor in range(8, 15))
-"""What Lambent runs."""
-
-# [DG] runtimes whose "block function update" has passed. python3.8 and 3.9 are AWS's to block, but
-# Lambent still runs them.
+# [DG] runtimes whose "block function update" has passed; some of them Lambent still runs.
 RETIRED_RUNTIMES = frozenset(
     {
         "nodejs",
@@ -155,17 +152,17 @@ def check_ranges(configuration: Configuration) -> None:
 
 
 def check_runtime(runtime: str) -> None:
+    if runtime in RUNTIMES:
+        return
     if runtime in RETIRED_RUNTIMES:  # [LS]
         raise invalid_parameter(
             f"The runtime parameter of {runtime} is no longer supported for creating or updating "
             "AWS Lambda functions. We recommend you use a supported runtime while creating or "
             "updating functions."
         )
-    if runtime not in RUNTIMES:
-        raise invalid_parameter(
-            f"Lambent cannot run the runtime {runtime} yet; it runs {RUNTIMES[0]} to "
-            f"{RUNTIMES[-1]}."
-        )
+    raise invalid_parameter(
+        f"Lambent cannot run the runtime {runtime}; `lambent doctor` lists what it runs."
+    )
 
 
 def check_environment(variables: Mapping[str, str]) -> None:

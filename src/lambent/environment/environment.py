@@ -380,6 +380,7 @@ class Environment(asyncio.Protocol):
                 self.version,
                 self._platform.around,
                 self._journal.stream_name,
+                self._platform.launcher.start(self.version),
                 init_type="provisioned-concurrency" if self.provisioned else "on-demand",
             )
             await sandbox.bind(self._platform.specs.spec(self.version, program))

@@ -15,6 +15,7 @@ from lambent.domain.invocation import Invocation, Outcome
 from lambent.environment.program import Surroundings
 from lambent.observe.logs import LogWriter
 from lambent.observe.meter import Meter
+from lambent.runtime.families.start import Start
 from lambent.sandbox.interface import Sandbox, SandboxSpec
 from lambent.tasks import Tasks
 
@@ -41,6 +42,10 @@ class Launcher(Protocol):
     """Gives blank sandboxes, parked ones first."""
 
     async def take(self, version: FunctionVersion) -> Sandbox: ...
+
+    def start(self, version: FunctionVersion) -> Start:
+        """How the runtime's process is started in it."""
+        ...
 
 
 class SpecFactory(Protocol):

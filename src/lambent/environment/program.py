@@ -12,13 +12,11 @@ from dataclasses import dataclass
 
 from lambent.domain.credentials import TemporaryCredentials
 from lambent.domain.function import FunctionVersion
+from lambent.runtime.catalogue import family_of
+from lambent.runtime.families.start import LD_LIBRARY_PATH, PATH, Start
 
 TASK_ROOT = "/var/task"
 RUNTIME_DIR = "/var/runtime"
-PATH = "/var/lang/bin:/usr/local/bin:/usr/bin/:/bin:/opt/bin"
-LD_LIBRARY_PATH = (
-    "/var/lang/lib:/lib64:/usr/lib64:/var/runtime:/var/runtime/lib:/var/task:/var/task/lib:/opt/lib"
-)
 RUNTIME_API = "127.0.0.1:9001"
 
 MANAGED_INSTANCES = "lambda-managed-instances"  # [DG] on a capacity provider
@@ -36,7 +34,7 @@ class Surroundings:
 
 
 def build_environment(
-    version: FunctionVersion, around: Surroundings, stream: str, init_type: str
+    version: FunctionVersion, around: Surroundings, stream: str, init_type: str, start: Start
 ) -> dict[str, str]:
     """All variables of one environment: AWS's, then the function's own (never a reserved one)."""
     values = {
@@ -45,8 +43,8 @@ def build_environment(
         "TZ": ":UTC",
         "PATH": PATH,
         "LD_LIBRARY_PATH": LD_LIBRARY_PATH,
-        "PYTHONPATH": RUNTIME_DIR,
         "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
+        **start.environment,
     }
     values.update(version.environment or {})
     credentials = around.credentials(version)
@@ -55,7 +53,6 @@ def build_environment(
             "_HANDLER": version.handler,
             "AWS_REGION": around.region,
             "AWS_DEFAULT_REGION": around.region,
-            "AWS_EXECUTION_ENV": f"AWS_Lambda_{version.runtime}",
             "AWS_LAMBDA_FUNCTION_NAME": version.name,
             "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(version.memory_mib),
             "AWS_LAMBDA_FUNCTION_VERSION": version.version,
@@ -72,6 +69,8 @@ def build_environment(
             "LAMBDA_RUNTIME_DIR": RUNTIME_DIR,
         }
     )
+    if not family_of(version.runtime).OS_ONLY:
+        values["AWS_EXECUTION_ENV"] = f"AWS_Lambda_{version.runtime}"
     if version.log_format == "JSON":
         values["AWS_LAMBDA_LOG_FORMAT"] = "JSON"
         values["AWS_LAMBDA_LOG_LEVEL"] = version.application_log_level or "INFO"
@@ -79,13 +78,23 @@ def build_environment(
 
 
 def build_program(
-    version: FunctionVersion, around: Surroundings, stream: str, *, init_type: str = "on-demand"
+    version: FunctionVersion,
+    around: Surroundings,
+    stream: str,
+    start: Start,
+    *,
+    init_type: str = "on-demand",
 ) -> bytes:
-    """What the bootstrap is told, as JSON."""
+    """What the guest program is told, as JSON: see python/bootstrap.py and process/starter.py."""
+    environment = build_environment(version, around, stream, init_type, start)
+    if start.commands:
+        return json.dumps(
+            {"commands": start.commands, "environment": environment, "link": start.link}
+        ).encode()
     return json.dumps(
         {
             "handler": version.handler,
-            "environment": build_environment(version, around, stream, init_type),
+            "environment": environment,
             "log_format": version.log_format,
             "function_name": version.name,
             "function_version": version.version,

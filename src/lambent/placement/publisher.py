@@ -14,7 +14,9 @@ from lambent.domain.function import FunctionVersion, State, Status
 from lambent.domain.interpreter import Interpreter
 from lambent.placement.host_folders import HostFolders
 from lambent.placement.parking import Parking
-from lambent.placement.preload import choose_preload
+from lambent.placement.preload import PRELOAD, choose_preload
+from lambent.runtime.catalogue import FAMILIES, family_of
+from lambent.runtime.families.start import Start
 from lambent.sandbox.interface import Sandbox, SandboxBackend, SandboxSpec
 
 log = logging.getLogger("lambent")
@@ -84,7 +86,7 @@ class Publisher:
                 reason_code="InvalidRuntime",
             )
         preload = await self.preload(version)
-        for folder in self._folders_of(version):
+        for folder in self._folders_of(version) if _is_python(version) else ():
             if folder != Path(version.hot_reload_folder):  # that one is left as it is
                 await self._compile(interpreter, folder, preload)
         if not self._host_folders.needed(version):
@@ -93,6 +95,8 @@ class Publisher:
 
     async def preload(self, version: FunctionVersion) -> str:
         """What the zygote of this version's environments has loaded; read once per package."""
+        if not _is_python(version):
+            return PRELOAD
         code = version.hot_reload_folder or version.code.digest
         key = (code, *(layer.package.digest for layer in version.layers))
         found = self._preloads.get(key)
@@ -112,6 +116,11 @@ class Publisher:
             return await self._parking.make(version.runtime, preload, folders)
         return await self._parking.take(version.runtime, await self.preload(version))
 
+    def start(self, version: FunctionVersion) -> Start:
+        """How the runtime's process is started; the interpreter is there once one was taken."""
+        interpreter = self._interpreters[version.runtime]
+        return family_of(version.runtime).start(interpreter, version.handler)
+
     def _folders_of(self, version: FunctionVersion) -> list[Path]:
         task, opt = self._folders.task_dir(version), self._folders.opt_dir(version)
         if version.hot_reload_folder:
@@ -127,3 +136,7 @@ class Publisher:
             self._compiled.add(key)
         except OSError as error:  # uncompiled code still runs, only its cold start is slower
             log.warning("could not compile %s: %s", folder.name, error)
+
+
+def _is_python(version: FunctionVersion) -> bool:
+    return version.runtime in FAMILIES["python"].RUNTIMES

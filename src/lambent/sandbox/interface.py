@@ -27,6 +27,20 @@ class HostFolder:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GuestProgram:
+    """What the zygote of a language loads, and each of its sandboxes runs once it is bound."""
+
+    python: Interpreter
+    """Runs the zygote. Where it is not the language itself, a sandbox sees nothing of it."""
+    folder: Path
+    """Of the program's module."""
+    module: str = "bootstrap"
+    """With `run(channel, program)`, and functions that a zygote calls once, to preload."""
+    runtime_files: tuple[Path, ...] = ()
+    """Files and folders that appear in /var/runtime."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SandboxSpec:
     """What a blank sandbox is bound to."""
 

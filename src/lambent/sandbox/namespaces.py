@@ -20,11 +20,11 @@ from lambent.domain.errors import PlatformFault
 from lambent.domain.interpreter import Interpreter
 
 from .cgroups import CgroupBackend, CgroupsUnavailable
-from .interface import HostFolder, IsolationReport
+from .interface import GuestProgram, HostFolder, IsolationReport
 from .namespace_report import HostFacts, describe_isolation
 from .namespace_sandbox import COMPILE_SECONDS_MAX, NamespaceSandbox
 from .network import Network
-from .root_plan import plan_root
+from .root_plan import RootPlan, plan_root
 from .zygote_process import ZygoteFailed, ZygoteProcess, launcher_command
 
 __all__ = ["NamespaceBackend", "NamespacesUnavailable", "ZygoteFailed", "probe_host"]
@@ -92,31 +92,25 @@ class NamespaceBackend:
         self,
         *,
         code_root: Path,
-        program_dir: Path,
+        programs: Callable[[Interpreter], GuestProgram],
         inside_ports: Sequence[int],
         on_listener: Callable[[str, int, socket.socket], None],
         on_closed: Callable[[str], None] = lambda _: None,
         cgroups: CgroupBackend | CgroupsUnavailable,
         network: Network,
-        runtime_packages: Callable[[Interpreter], Sequence[Path]] = lambda _: (),
-        program: str = "bootstrap",
         hidden: Sequence[Path] = (),
     ) -> None:
         """`code_root` holds every folder that is ever bound. `on_listener` gets each sandbox's
         listening sockets (id, port, socket) and owns them until `on_closed` of that id: an open
-        one keeps the sandbox's whole network alive. `program` is a module of `program_dir`
-        with `run(channel, program)` and functions that a zygote calls once, to preload.
-        `runtime_packages`: files and folders that an interpreter finds beside the program.
+        one keeps the sandbox's whole network alive.
         """
         self._code_root = code_root.resolve()
-        self._program_dir = program_dir
+        self._programs = programs
         self._ports = tuple(inside_ports)
         self._on_listener = on_listener
         self._on_closed = on_closed
         self._cgroups = cgroups
         self._network = network
-        self._runtime_packages = runtime_packages
-        self._program = program
         self._hidden = tuple(hidden)
         self._facts: HostFacts | None = None
         self._zygotes: dict[ZygoteKey, ZygoteProcess] = {}
@@ -264,8 +258,10 @@ class NamespaceBackend:
                 return zygote
             zygote = ZygoteProcess(interpreter)
             self._zygotes[key] = zygote
+            program = self._programs(interpreter)
+            plan = self._plan(interpreter, program, folders)
             await zygote.start(
-                self._plan(interpreter, folders), self._zygote_config(interpreter, preload)
+                plan.to_json(), self._zygote_config(interpreter, program, plan, preload)
             )
             return zygote
 
@@ -282,23 +278,26 @@ class NamespaceBackend:
             await self._zygotes.pop(key).stop()
 
     def _plan(
-        self, interpreter: Interpreter, folders: tuple[HostFolder, ...]
-    ) -> Mapping[str, object]:
+        self, interpreter: Interpreter, program: GuestProgram, folders: tuple[HostFolder, ...]
+    ) -> RootPlan:
         return plan_root(
             interpreter,
             code_root=self._code_root,
-            program_dir=self._program_dir,
-            runtime_packages=self._runtime_packages(interpreter),
+            program=program,
             resolv_conf=self._network.resolv_conf(),
             hidden=(self._code_root, *self._hidden),
             folders=folders,
-        ).to_json()
+        )
 
-    def _zygote_config(self, interpreter: Interpreter, preload: str) -> Mapping[str, object]:
+    def _zygote_config(
+        self, interpreter: Interpreter, program: GuestProgram, plan: RootPlan, preload: str
+    ) -> Mapping[str, object]:
         return {
             "ports": self._ports,
             "python_paths": [path.format(python=interpreter.runtime) for path in _PYTHON_PATHS],
-            "program": self._program,
+            "program": program.module,
+            "program_path": plan.program_path,
+            "hidden": plan.hidden,
             "preload": preload,
         }
 

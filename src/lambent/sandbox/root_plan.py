@@ -2,7 +2,9 @@
 
 The launcher (guest/launcher.py) performs the plan. Of the host there is: the system's programs and
 libraries, certificates and a few files of /etc, all read-only; the interpreter as /var/lang without
-the packages that someone installed into it; the guest program as /var/runtime. Nothing else.
+the packages that someone installed into it; the runtime's own files as /var/runtime. Nothing else.
+Where the zygote runs on another interpreter than the sandboxes, that one and the guest program lie
+in folders that every sandbox lets go of (`hidden` in the zygote's configuration).
 """
 
 from __future__ import annotations
@@ -15,11 +17,16 @@ from pathlib import Path
 
 from lambent.domain.interpreter import Interpreter
 
-from .interface import HostFolder
+from .interface import GuestProgram, HostFolder
 
 STORE = "/var/rapid/store"
 FOLDERS = "/var/rapid/folders"
 HOST_PROC = "/var/rapid/proc"
+ZYGOTE_LANG = "/var/rapid/lang"
+"""The zygote's interpreter, where it is not the language of the sandboxes."""
+PROGRAM = "/var/rapid/program"
+"""The guest program, where it is no part of the runtime."""
+RUNTIME = "/var/runtime"
 
 _GUEST_DIR = Path(__file__).parent / "guest"
 _SYSTEM_DIRS = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
@@ -87,6 +94,10 @@ class RootPlan:
     masks: list[str]
     """Folders that appear empty, where they exist."""
     command: list[str]
+    program_path: str
+    """Where the zygote finds the guest program's module."""
+    hidden: list[str]
+    """What a sandbox lets go of before its program runs."""
     host_proc: str = HOST_PROC
     environment: dict[str, str] = field(default_factory=dict)
 
@@ -98,17 +109,16 @@ def plan_root(
     interpreter: Interpreter,
     *,
     code_root: Path,
-    program_dir: Path,
-    runtime_packages: Sequence[Path],
+    program: GuestProgram,
     resolv_conf: str,
     hidden: Sequence[Path] = (),
     folders: Sequence[HostFolder] = (),
 ) -> RootPlan:
     """The plan for `interpreter`.
 
-    `code_root` is bound where only the jail sees it; `program_dir` and `runtime_packages` (files or
-    folders) appear in /var/runtime; `hidden` are folders that must not be seen even where they lie
-    inside a system folder or one of `folders`, which wait where no zygote imports from.
+    `code_root` is bound where only the jail sees it; `hidden` are folders that must not be seen
+    even where they lie inside a system folder or one of `folders`, which wait where no zygote
+    imports from.
     """
     symlinks: list[tuple[str, str]] = []
     binds: list[tuple[str, str]] = []
@@ -131,18 +141,24 @@ def plan_root(
     copies.append((str(_GUEST_DIR / "init.py"), "/var/rapid/init.py"))
     for module in sorted(_GUEST_DIR.glob("*.py")):
         copies.append((str(module), f"/var/rapid/guest/{module.name}"))
-    lang_links, lang_binds, executable = _plan_interpreter(interpreter)
-    symlinks += lang_links
-    binds += lang_binds
-    directories += ["/var/lang/bin", "/var/lang/lib"] if lang_links else []
-    for entry in sorted(program_dir.iterdir()):
-        if entry.name != "__pycache__":
-            binds.append((str(entry.resolve()), f"/var/runtime/{entry.name}"))
-    binds += [
-        (str(package.resolve()), f"/var/runtime/{package.name}") for package in runtime_packages
-    ]
+    itself = interpreter.executable == program.python.executable
+    parts = _plan_python(interpreter) if itself else _plan_other(interpreter, program.python)
+    symlinks += parts.symlinks
+    binds += parts.binds
+    directories += parts.directories
+    if itself:
+        program_path = RUNTIME
+        binds += _entries(program.folder, RUNTIME)
+    else:
+        program_path = PROGRAM
+        directories.append(PROGRAM)
+        binds.append((str(program.folder.resolve()), PROGRAM))
+        needs = [path for path in interpreter.needs if not _is_system(path)]
+        directories += [str(path if path.is_dir() else path.parent) for path in needs]
+        binds += [(str(path.resolve()), str(path)) for path in needs]
+    binds += [(str(path.resolve()), f"{RUNTIME}/{path.name}") for path in program.runtime_files]
     binds.append((str(code_root.resolve()), STORE))
-    masks = _masks(interpreter) + [str(path.resolve()) for path in hidden]
+    masks = _masks(program.python) + [str(path.resolve()) for path in hidden]
     writable_binds: list[tuple[str, str]] = []
     for staged, folder in stage(folders):
         source = folder.source.resolve()
@@ -159,12 +175,14 @@ def plan_root(
         binds=binds,
         writable_binds=writable_binds,
         masks=masks,
-        command=[executable, "-s", "/var/rapid/init.py"],
+        command=[parts.executable, "-s", "/var/rapid/init.py"],
+        program_path=program_path,
+        hidden=parts.hidden if itself else [*parts.hidden, PROGRAM],
         environment={
             "PATH": _PATH,
             "LANG": "en_US.UTF-8",
             "TZ": ":UTC",
-            "LD_LIBRARY_PATH": LD_LIBRARY_PATH,
+            "LD_LIBRARY_PATH": parts.library_path,
             "PYTHONDONTWRITEBYTECODE": "1",
         },
     )
@@ -175,23 +193,84 @@ def stage(folders: Sequence[HostFolder]) -> list[tuple[str, HostFolder]]:
     return [(f"{FOLDERS}/{number}", folder) for number, folder in enumerate(folders)]
 
 
-def _plan_interpreter(
-    interpreter: Interpreter,
-) -> tuple[list[tuple[str, str]], list[tuple[str, str]], str]:
-    """(symlinks, binds, executable) that make /var/lang; a prefix of /usr is not taken whole."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Parts:
+    """What an interpreter adds to a root."""
+
+    executable: str
+    """Runs the zygote."""
+    library_path: str = LD_LIBRARY_PATH
+    directories: list[str] = field(default_factory=list)
+    symlinks: list[tuple[str, str]] = field(default_factory=list)
+    binds: list[tuple[str, str]] = field(default_factory=list)
+    hidden: list[str] = field(default_factory=list)
+
+
+def _plan_python(interpreter: Interpreter) -> _Parts:
+    """What makes /var/lang of a Python that is its own zygote; /usr is not taken whole."""
     python = f"python{_minor(interpreter)}"
+    assert interpreter.prefix is not None
     prefix = interpreter.prefix.resolve()
     if str(prefix) != "/usr":
         relative = interpreter.executable.resolve().relative_to(prefix)
-        return [], [(str(prefix), "/var/lang")], f"/var/lang/{relative}"
+        return _Parts(executable=f"/var/lang/{relative}", binds=[(str(prefix), "/var/lang")])
     executable = f"/var/lang/bin/{python}"
-    links = [(python, "/var/lang/bin/python3"), (python, "/var/lang/bin/python")]
     binds = [(str(interpreter.executable.resolve()), executable)]
     for folder in ("lib", "lib64"):
         stdlib = f"/usr/{folder}/{python}"
         if os.path.isdir(stdlib) and not os.path.islink(f"/usr/{folder}"):
             binds.append((stdlib, f"/var/lang/{folder}/{python}"))
-    return links, binds, executable
+    return _Parts(
+        executable=executable,
+        directories=["/var/lang/bin", "/var/lang/lib"],
+        symlinks=[(python, "/var/lang/bin/python3"), (python, "/var/lang/bin/python")],
+        binds=binds,
+    )
+
+
+def _plan_other(interpreter: Interpreter, zygote: Interpreter) -> _Parts:
+    """A language that a Python starts: the language in /var/lang, the Python out of sight."""
+    directories: list[str] = []
+    symlinks: list[tuple[str, str]] = []
+    binds: list[tuple[str, str]] = []
+    if interpreter.prefix is not None:
+        if _is_system(interpreter.prefix):
+            directories.append("/var/lang/bin")
+            executable = interpreter.executable
+            symlinks.append((str(executable), f"/var/lang/bin/{executable.name}"))
+        else:
+            binds.append((str(interpreter.prefix.resolve()), "/var/lang"))
+    assert zygote.prefix is not None
+    prefix = zygote.prefix.resolve()
+    if _is_system(prefix):
+        return _Parts(
+            executable=str(zygote.executable.resolve()),
+            directories=directories,
+            symlinks=symlinks,
+            binds=binds,
+        )
+    relative = zygote.executable.resolve().relative_to(prefix)
+    return _Parts(
+        executable=f"{ZYGOTE_LANG}/{relative}",
+        library_path=f"{ZYGOTE_LANG}/lib",
+        directories=[*directories, ZYGOTE_LANG],
+        symlinks=symlinks,
+        binds=[*binds, (str(prefix), ZYGOTE_LANG)],
+        hidden=[ZYGOTE_LANG],
+    )
+
+
+def _is_system(path: Path) -> bool:
+    """Whether a sandbox sees it anyway."""
+    return any(path == Path(system) or path.is_relative_to(system) for system in _SYSTEM_DIRS)
+
+
+def _entries(folder: Path, target: str) -> list[tuple[str, str]]:
+    return [
+        (str(entry.resolve()), f"{target}/{entry.name}")
+        for entry in sorted(folder.iterdir())
+        if entry.name != "__pycache__"
+    ]
 
 
 def _masks(interpreter: Interpreter) -> list[str]:

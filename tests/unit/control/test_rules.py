@@ -50,9 +50,9 @@ REFUSED: list[tuple[Configuration, str, str]] = [
         "functions.",
     ),
     (
-        Configuration(runtime="nodejs22.x"),
+        Configuration(runtime="java8"),
         "InvalidParameterValueException",
-        "Lambent cannot run the runtime nodejs22.x yet; it runs python3.8 to python3.14.",
+        "Lambent cannot run the runtime java8; `lambent doctor` lists what it runs.",
     ),
     (
         Configuration(layers=tuple(f"arn:{i}" for i in range(6))),

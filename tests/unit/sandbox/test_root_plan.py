@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from lambent.domain.interpreter import Interpreter
+from lambent.sandbox.interface import GuestProgram
 from lambent.sandbox.root_plan import STORE, RootPlan, plan_root
 
 
@@ -19,8 +20,7 @@ def plan(folder: Path, interpreter: Interpreter) -> RootPlan:
     return plan_root(
         interpreter,
         code_root=folder / "code",
-        program_dir=program,
-        runtime_packages=[package],
+        program=GuestProgram(python=interpreter, folder=program, runtime_files=(package,)),
         resolv_conf="nameserver 192.0.2.1\n",
         hidden=[folder / "code"],
     )

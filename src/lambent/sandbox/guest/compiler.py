@@ -27,7 +27,7 @@ def run(
     blueprint: jail.Blueprint, settings: dict[str, Any], output_fd: int, has_proc: bool
 ) -> None:
     """Compile what lies in the folder; what does not compile is left out."""
-    jail.mount_code(settings, blueprint.in_user_namespace)
+    jail.mount_code(blueprint, settings)
     sources = _find_sources()
     pid = os.fork()
     if pid == 0:

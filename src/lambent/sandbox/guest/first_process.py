@@ -98,7 +98,7 @@ def _become_sandbox(
     if park:
         _warm_up(blueprint.program)
     _announce(blueprint.control, sandbox_id, listeners)
-    bound = _receive_all(channel, with_network, blueprint.in_user_namespace)
+    bound = _receive_all(channel, with_network, blueprint)
     if bound is None:
         return None
     settings, program = bound
@@ -162,7 +162,7 @@ def _receive(channel: socket.socket) -> tuple[dict[str, Any], bytes] | None:
 
 
 def _receive_all(
-    channel: socket.socket, with_network: bool, in_user_namespace: bool
+    channel: socket.socket, with_network: bool, blueprint: jail.Blueprint
 ) -> tuple[dict[str, Any], bytes] | None:
     """Take the messages in the order they come, acting on each at once; the bind message.
 
@@ -186,7 +186,7 @@ def _receive_all(
             continue
         bound = message
         if settings["kind"] == "run":
-            jail.mount_code(settings, in_user_namespace)
+            jail.mount_code(blueprint, settings)
     return bound
 
 

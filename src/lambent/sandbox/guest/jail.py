@@ -44,14 +44,19 @@ class Blueprint:
         program: Any,
         control: socket.socket,
         in_user_namespace: bool,
+        hidden: tuple[str, ...] = (),
     ) -> None:
-        """`program` is the guest program's module; `python_paths` come first in sys.path."""
+        """`program` is the guest program's module; `python_paths` come first in sys.path.
+
+        `hidden` are mounts that no guest program needs any more.
+        """
         self.ports = ports
         self.python_paths = python_paths
         self.filter = filter
         self.program = program
         self.control = control
         self.in_user_namespace = in_user_namespace
+        self.hidden = hidden
 
 
 def mount_proc(in_user_namespace: bool) -> bool:
@@ -65,7 +70,7 @@ def mount_proc(in_user_namespace: bool) -> bool:
     return True
 
 
-def mount_code(settings: dict[str, Any], in_user_namespace: bool) -> None:
+def mount_code(blueprint: Blueprint, settings: dict[str, Any]) -> None:
     """/tmp of its size, /var/task, /opt; then nothing of the store is left to see."""
     mount_tmp(settings["tmp_mib"])
     # A bind of a part of the store inherits the flags of the whole: read-only, no setuid.
@@ -78,7 +83,9 @@ def mount_code(settings: dict[str, Any], in_user_namespace: bool) -> None:
         syscalls.mount(staged, target, "", flags | syscalls.MS_REC)
         syscalls.umount_detach(staged)
     syscalls.umount_detach(STORE)
-    if in_user_namespace:
+    for path in blueprint.hidden:
+        syscalls.umount_detach(path)
+    if blueprint.in_user_namespace:
         syscalls.umount_detach(HOST_PROC)
 
 

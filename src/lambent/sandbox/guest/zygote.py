@@ -57,6 +57,7 @@ def main(arguments: list[str]) -> None:
         program=program,
         control=control,
         in_user_namespace=in_user_namespace,
+        hidden=tuple(config["hidden"]),
     )
     _forget_own_modules()
     ready = {
@@ -75,8 +76,8 @@ def main(arguments: list[str]) -> None:
 
 def _load_program(config: dict[str, Any]) -> Any:
     """The guest program's module, warm; the path is then as a function sees it."""
-    stdlib = [path for path in sys.path if path.startswith("/var/lang/")]
-    sys.path[:] = ["/var/runtime"] + [path for path in stdlib if "-packages" not in path]
+    stdlib = [path for path in sys.path if path != "/var/rapid"]
+    sys.path[:] = [config["program_path"]] + [path for path in stdlib if "-packages" not in path]
     program = importlib.import_module(config["program"])
     preload = getattr(program, config["preload"], None)
     if preload is not None:
