@@ -50,9 +50,9 @@ REFUSED: list[tuple[Configuration, str, str]] = [
         "functions.",
     ),
     (
-        Configuration(runtime="java8"),
+        Configuration(runtime="cobol85"),
         "InvalidParameterValueException",
-        "Lambent cannot run the runtime java8; `lambent doctor` lists what it runs.",
+        "Lambent cannot run the runtime cobol85; `lambent doctor` lists what it runs.",
     ),
     (
         Configuration(layers=tuple(f"arn:{i}" for i in range(6))),
