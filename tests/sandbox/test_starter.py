@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from lambent.domain.interpreter import Interpreter
-from lambent.runtime import process
+from lambent.runtime import python
 from lambent.runtime.frames import FrameDecoder, Kind
 from lambent.sandbox.cgroups import CgroupsUnavailable
 from lambent.sandbox.interface import GuestProgram, SandboxSpec
@@ -30,7 +30,7 @@ def make_backend(folder: Path) -> NamespaceBackend:
     return NamespaceBackend(
         code_root=folder / "code",
         programs=lambda _: GuestProgram(
-            python=own_interpreter(), folder=Path(process.__path__[0]), module="starter"
+            python=own_interpreter(), folder=Path(python.__path__[0]), module="_lambent_starter"
         ),
         inside_ports=(),
         on_listener=lambda *_: None,
@@ -104,7 +104,7 @@ def test_the_sandbox_becomes_the_program_and_nothing_of_the_zygote_is_left() -> 
     assert variables.split() == ["GREETING=hello", "PATH=/usr/bin:/bin", "PWD=/var/task"]
     assert descriptors.split() == ["0", "1", "2", "3"]  # 3 is the folder that ls reads
     assert "bin/python" not in rapid
-    assert "starter.py" not in rapid
+    assert "_lambent_starter.py" not in rapid
     assert (heard, code) == (b"", 0)
 
 

@@ -14,7 +14,6 @@ from typing import Any
 from lambent.domain.errors import PlatformFault
 from lambent.domain.interpreter import Interpreter
 from lambent.placement.placement import environments_ceiling
-from lambent.runtime import process
 from lambent.runtime.catalogue import FAMILIES, family_of
 from lambent.runtime.interpreters import inspect_binary, resolve_binary
 from lambent.sandbox.cgroups import detect_cgroups
@@ -59,18 +58,19 @@ def make_backend(
 def program_of(interpreter: Interpreter) -> GuestProgram:
     """A Python is its own zygote; of the other languages our own interpreter is."""
     family = family_of(interpreter.runtime)
-    if family is FAMILIES["python"]:
-        assert family.PROGRAM_DIR is not None
+    python = FAMILIES["python"]
+    assert python.PROGRAM_DIR is not None
+    if family is python:
         return GuestProgram(
             python=interpreter,
-            folder=family.PROGRAM_DIR,
+            folder=python.PROGRAM_DIR,
             runtime_files=tuple(sdk_paths(interpreter)),
         )
     files = () if family.PROGRAM_DIR is None else tuple(sorted(family.PROGRAM_DIR.iterdir()))
     return GuestProgram(
         python=own_interpreter(),
-        folder=Path(process.__path__[0]),
-        module="starter",
+        folder=python.PROGRAM_DIR,
+        module="_lambent_starter",
         runtime_files=tuple(path for path in files if path.name != "__pycache__"),
     )
 

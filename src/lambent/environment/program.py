@@ -85,7 +85,7 @@ def build_program(
     *,
     init_type: str = "on-demand",
 ) -> bytes:
-    """What the guest program is told, as JSON: see python/bootstrap.py and process/starter.py."""
+    """What the guest program is told, as JSON: python/bootstrap.py, python/_lambent_starter.py."""
     environment = build_environment(version, around, stream, init_type, start)
     if start.commands:
         return json.dumps(

@@ -31,6 +31,7 @@ import _lambent_logging  # type: ignore[import-not-found]
 import _lambent_marshal  # type: ignore[import-not-found]
 import _lambent_sdk  # type: ignore[import-not-found]
 import _lambent_stream  # type: ignore[import-not-found]
+import _lambent_supervisor  # type: ignore[import-not-found]
 
 RESPONSE_BYTES_MAX = 6291556  # 6 MiB + 100
 REHEARSALS = 8
@@ -75,6 +76,10 @@ def run(channel: socket.socket, program: Union[bytes, Dict[str, Any]]) -> NoRetu
     link: Optional[frames.Channel] = None
     try:
         settings = program if isinstance(program, dict) else json.loads(program)
+        if settings.pop("supervised", False):
+            _lambent_supervisor.supervise(
+                channel, {"link": "frames"}, lambda frames_end: run(frames_end, settings)
+            )
         link = frames.Channel(channel)
         status = _run(link, channel, settings)
     except SystemExit as leaving:
