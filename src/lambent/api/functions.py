@@ -195,7 +195,6 @@ def format_version(
         "PackageType": "Zip",
         "Architectures": list(version.architectures),
         "EphemeralStorage": {"Size": version.ephemeral_mib},
-        "SnapStart": {"ApplyOn": "None", "OptimizationStatus": "Off"},
         "RuntimeVersionConfig": {"RuntimeVersionArn": account.runtime_arn(version.runtime)},
         "State": version.state.value,
         "StateReason": version.state.reason,

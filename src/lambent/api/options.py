@@ -27,7 +27,6 @@ def _all_empty(value: Any) -> bool:
 _DEFAULTS: dict[str, Callable[[Any], bool]] = {
     "VpcConfig": _all_empty,
     "ImageConfig": _all_empty,
-    "SnapStart": lambda value: value.get("ApplyOn", "None") == "None",
     "DurableConfig": _empty,
     "RuntimeConfig": _empty,
     "AcceleratorConfig": _empty,
@@ -54,6 +53,7 @@ def parse_options(params: Params) -> dict[str, Any]:
     """
     dead_letter, tracing = params.get("DeadLetterConfig"), params.get("TracingConfig")
     file_systems, tenancy = params.get("FileSystemConfigs"), params.get("TenancyConfig")
+    snap_start = params.get("SnapStart")
     return {
         "dead_letter_arn": None if dead_letter is None else dead_letter.get("TargetArn") or "",
         "kms_key_arn": params.get("KMSKeyArn"),
@@ -65,8 +65,15 @@ def parse_options(params: Params) -> dict[str, Any]:
             FileSystem(arn=one["Arn"], local_mount_path=one["LocalMountPath"])
             for one in file_systems
         ),
+        "snap_start": None if snap_start is None else parse_apply_on(snap_start),
         "tenant_isolation": None if tenancy is None else tenancy["TenantIsolationMode"],
     }
+
+
+def parse_apply_on(snap_start: Params) -> str:
+    """What a SnapStart asks for; empty where it asks for nothing."""
+    apply_on = snap_start.get("ApplyOn") or "None"
+    return "" if apply_on == "None" else str(apply_on)
 
 
 def format_options(version: FunctionVersion) -> dict[str, Any]:
@@ -78,6 +85,10 @@ def format_options(version: FunctionVersion) -> dict[str, Any]:
     shape: dict[str, Any] = {
         "TracingConfig": {"Mode": version.tracing_mode},
         "LoggingConfig": logging,
+        "SnapStart": {
+            "ApplyOn": version.snap_start or "None",
+            "OptimizationStatus": "On" if version.optimized else "Off",
+        },
     }
     if version.dead_letter_arn:
         shape["DeadLetterConfig"] = {"TargetArn": version.dead_letter_arn}

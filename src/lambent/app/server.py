@@ -27,6 +27,7 @@ from lambent.control.downloads import load_downloads
 from lambent.control.packages import Packages
 from lambent.control.plane import Plane
 from lambent.control.registry import Registry
+from lambent.control.snap_start import SnapStart
 from lambent.domain import limits
 from lambent.domain.arns import Account
 from lambent.domain.credentials import SessionTokens
@@ -54,6 +55,7 @@ from lambent.placement.host_folders import HostFolders
 from lambent.placement.parking import Parking
 from lambent.placement.placement import SWEEP_S, Placement
 from lambent.placement.publisher import Publisher, Specs
+from lambent.placement.snapshots import Snapshots
 from lambent.queue.async_queue import AsyncQueue
 from lambent.runtime.catalogue import find_runtimes, how_to_get
 from lambent.services.iam import Iam
@@ -135,6 +137,7 @@ class Server:
             idle_timeout_s=settings.idle_timeout_s,
             age_max_s=settings.role_session_s - EXPIRY_MARGIN_S,
         )
+        self.snapshots = Snapshots()
         self.host_folders.retire = self.placement.retire
         self.registry = Registry(
             account=self.account,
@@ -152,6 +155,8 @@ class Server:
             file_systems=file_systems,
             hot_reload_roots=hot_reload_roots(settings),
         )
+        self.snap_start = SnapStart(self.registry, self.snapshots, tasks)
+        self.plane.versions.begin_snapshot = self.snap_start.begin
         self.placement.most_of = self.plane.function_scalings.environments_max
         self.invoker = Invoker(
             self.plane.functions, self.ledger, self.placement, self.meter, self.clock
@@ -227,6 +232,7 @@ class Server:
         self.http = HttpServer(gateway, HTTP_LIMITS)
         self.port = await self.http.listen(self.settings.host, self.settings.port)
         await self.queue.start()
+        self.snap_start.resume()
 
     def _url_access(self, access: Access) -> UrlAccess:
         """Who may call function URLs, by the setting."""

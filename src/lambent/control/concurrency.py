@@ -151,6 +151,10 @@ class Concurrency:
             assert ref.qualifier is not None
             self._check_pairing(ref.name, ref.qualifier, version)
             self._check_room(ref.name, ref.qualifier, units)
+            if version.snap_start:  # [DG]; text unverified
+                raise invalid_parameter(
+                    "Provisioned Concurrency is not supported for functions with SnapStart."
+                )
             if version.tenant_isolation:  # text unverified
                 raise invalid_parameter(
                     "Provisioned Concurrency is not supported for functions with tenancy "

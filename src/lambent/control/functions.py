@@ -25,6 +25,7 @@ from lambent.control.registry import Registry, digests_of, with_state
 from lambent.control.resources import Change
 from lambent.control.rules import Configuration
 from lambent.control.runtime_management import unpin
+from lambent.control.snap_start import check_snap_start
 from lambent.control.versions import Publish, Versions, check_publish_to, page_of_all
 from lambent.domain.arns import LATEST, LATEST_PUBLISHED
 from lambent.domain.errors import invalid_parameter, resource_conflict, resource_not_found
@@ -178,6 +179,7 @@ class Functions:
             draft = replace(draft, hot_reload_folder=hot_reload_folder)
             check_publish_to(draft, publish)
             check_memory(draft)
+            check_snap_start(draft)
             if config is not None:
                 await self._code_signing.check_layers(config, layers)
             draft = await self._signed(draft, config, code)
@@ -212,6 +214,7 @@ class Functions:
                 await self._code_signing.check_layers(config, layers)
             changed = self._stamp(_configured(current, configuration, layers))
             check_memory(changed)
+            check_snap_start(changed)
             changes = unpin(self._registry, name) if changed.runtime != current.runtime else []
             await self._settle(generation, changed, changes=changes)
         return _in_progress(changed)
@@ -343,6 +346,8 @@ class Functions:
             await self._registry.store_latest(
                 generation, settled, tags=tags, published=new, changes=changes
             )
+            if new is not None:
+                self._versions.begin_snapshot(new)
         return existing or (_pending(new) if new is not None else None)
 
     def _check_size(self, version: FunctionVersion) -> None:
@@ -373,6 +378,7 @@ def _configured(
             "tracing_mode",
             "file_systems",
             "tenant_isolation",
+            "snap_start",
         )
         if (value := getattr(configuration, member)) is not None
     }

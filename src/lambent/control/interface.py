@@ -67,3 +67,19 @@ class Retirer(Protocol):
     def mounted(self) -> Collection[str]:
         """Digests of code and opt that living environments still have mounted."""
         ...
+
+
+class Snapshots(Protocol):
+    """Holds functions that are initialised already, for SnapStart."""
+
+    async def make(self, version: FunctionVersion) -> tuple[Status, bool]:
+        """Initialise the version once; what it is then, and whether its environments begin there.
+
+        Failed where its init fails; Active and not optimised, with the reason, where this host
+        cannot do it. Must not raise for what the package does.
+        """
+        ...
+
+    def drop(self, name: str, version: str | None = None) -> None:
+        """Hold it no more; None means every version of the function."""
+        ...

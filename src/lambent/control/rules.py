@@ -99,6 +99,8 @@ class Configuration:
     """LoggingConfig, as given."""
     file_systems: tuple[FileSystem, ...] | None = None
     tenant_isolation: str | None = None
+    snap_start: str | None = None
+    """SnapStart.ApplyOn; empty for None."""
 
 
 def check_configuration(configuration: Configuration) -> None:

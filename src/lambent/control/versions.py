@@ -7,7 +7,7 @@ packages that are replaced do not touch it, because its row keeps alive the fold
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from enum import Enum
 
@@ -18,6 +18,7 @@ from lambent.control.kinds import ALIASES
 from lambent.control.paging import Page, take_page
 from lambent.control.qualifiers import changes_on_delete
 from lambent.control.registry import Registry
+from lambent.control.snap_start import publishing
 from lambent.domain.arns import LATEST, LATEST_PUBLISHED
 from lambent.domain.errors import invalid_parameter, resource_conflict
 from lambent.domain.function import Function, FunctionVersion, State
@@ -29,6 +30,7 @@ _OF_THE_VERSION = (
     "version",
     "description",
     "source_description",
+    "optimized",
     "last_modified",
     "revision_id",
     "state",
@@ -53,6 +55,8 @@ class Versions:
     def __init__(self, registry: Registry, *, clock: Clock) -> None:
         self._registry = registry
         self._clock = clock
+        self.begin_snapshot: Callable[[FunctionVersion], None] = lambda version: None
+        """Told each version that was published."""
 
     async def publish(
         self,
@@ -86,6 +90,7 @@ class Versions:
                 await self._registry.store_published(
                     generation, version, revision_id=str(uuid.uuid4())
                 )
+                self.begin_snapshot(version)
         return version
 
     def snapshot(
@@ -96,8 +101,10 @@ class Versions:
     ) -> FunctionVersion:
         """What `latest` is as a published version; its number is not yet given out."""
         number = self._registry.version_numbers.get(latest.name, 0) + 1
+        status = {} if publish is Publish.TO_LATEST_PUBLISHED else publishing(latest)
         version = replace(
             latest,
+            **status,
             version=LATEST_PUBLISHED if publish is Publish.TO_LATEST_PUBLISHED else str(number),
             description=latest.description if description is None else description,
             source_description=latest.description,

@@ -72,3 +72,13 @@ def throttled(reason: str) -> LambdaError:
 def not_supported(what: str) -> LambdaError:
     """An operation or option that Lambent does not have: said, never silently dropped."""
     return LambdaError("UnsupportedOperationException", f"Lambent does not support {what} yet.")
+
+
+def snap_start_not_ready() -> LambdaError:
+    """[B] SnapStartNotReadyException, with its documentation's text."""
+    return LambdaError(
+        "SnapStartNotReadyException",
+        "Lambda is initializing your function. You can invoke the function when the function state "
+        "becomes Active.",
+        Type="User",
+    )

@@ -115,6 +115,10 @@ class FunctionVersion:
     file_systems: tuple[FileSystem, ...] = ()
     tenant_isolation: str = ""
     """TenancyConfig.TenantIsolationMode."""
+    snap_start: str = ""
+    """SnapStart.ApplyOn where it is PublishedVersions; else empty."""
+    optimized: bool = False
+    """SnapStart.OptimizationStatus: whether its environments begin from a snapshot."""
     capacity_provider: Mapping[str, Any] | None = None
     """CapacityProviderConfig, as given."""
     hot_reload_folder: str = ""

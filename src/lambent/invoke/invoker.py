@@ -10,6 +10,7 @@ from lambent.domain.errors import (
     LambdaError,
     invalid_parameter,
     resource_conflict,
+    snap_start_not_ready,
     throttled,
 )
 from lambent.domain.function import FunctionVersion, State
@@ -50,6 +51,8 @@ class Invoker:
         """The version that would run, if it can: what DryRun verifies. Raises LambdaError."""
         version = self._router.route(name, qualifier)
         if version.state.value != State.ACTIVE:
+            if version.state.value == State.PENDING and version.snap_start:
+                raise snap_start_not_ready()
             text = (
                 "The operation cannot be performed at this time. "
                 f"The function is currently in the following state: {version.state.value}"

@@ -27,7 +27,6 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"VpcConfig": {"SubnetIds": ["subnet-1"]}}, "VpcConfig"),
     ({"FileSystemConfigs": [{"S3FilesConfig": {"ReadOnly": True}}]}, "S3FilesConfig"),
     ({"ImageConfig": {"Command": ["x"]}}, "ImageConfig"),
-    ({"SnapStart": {"ApplyOn": "PublishedVersions"}}, "SnapStart"),
     ({"DurableConfig": {"ExecutionTimeout": 1}}, "DurableConfig"),
     ({"PackageType": "Image"}, "PackageType"),
 ]
