@@ -13,6 +13,7 @@ from typing import Any
 
 from lambent.domain.errors import PlatformFault
 from lambent.domain.interpreter import Interpreter
+from lambent.environment.runtime_apis import PORT as RUNTIME_API_PORT
 from lambent.placement.placement import environments_ceiling
 from lambent.runtime.catalogue import FAMILIES, family_of
 from lambent.runtime.interpreters import inspect_binary, resolve_binary
@@ -46,7 +47,7 @@ def make_backend(
     return NamespaceBackend(
         code_root=code_root,
         programs=program_of,
-        inside_ports=(INSIDE_PORT,),
+        inside_ports=(INSIDE_PORT, RUNTIME_API_PORT),
         on_listener=on_listener,
         on_closed=on_closed,
         cgroups=detect_cgroups(),

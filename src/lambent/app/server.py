@@ -34,6 +34,8 @@ from lambent.domain.credentials import SessionTokens
 from lambent.domain.errors import PlatformFault
 from lambent.environment.platform import Platform
 from lambent.environment.program import Surroundings
+from lambent.environment.runtime_apis import PORT as RUNTIME_API_PORT
+from lambent.environment.runtime_apis import RuntimeApis
 from lambent.gateway.access import Access
 from lambent.gateway.authentication import IamAuthentication, OpenAuthentication
 from lambent.gateway.authorization import Authorization
@@ -96,6 +98,7 @@ class Server:
         self.logs = LogStore(data / "logs.db", wall_s=self.clock.wall_s)
         self.meter = Meter()
         self._listeners: dict[str, socket.socket] = {}
+        self.runtime_apis = RuntimeApis(asyncio.get_running_loop())
         self.backend = make_backend(
             settings,
             code_root=self.files.root,
@@ -130,6 +133,7 @@ class Server:
                     endpoint_url=f"http://127.0.0.1:{INSIDE_PORT}",
                     credentials=self.roles.credentials,
                 ),
+                runtime_apis=self.runtime_apis,
                 stream_bytes_per_s=settings.stream_bytes_per_s,
             ),
             self.ledger,
@@ -346,11 +350,14 @@ class Server:
 
     def _on_listener(self, sandbox_id: str, port: int, listener: socket.socket) -> None:
         """Serve the endpoint on a socket that listens inside a sandbox's network."""
-        listener.setblocking(False)
+        if port == RUNTIME_API_PORT:
+            self.runtime_apis.add_listener(sandbox_id, listener)
+            return
         self._listeners[sandbox_id] = listener
         asyncio.get_running_loop().add_reader(listener.fileno(), self._accept, sandbox_id, listener)
 
     def _on_sandbox_closed(self, sandbox_id: str) -> None:
+        self.runtime_apis.close(sandbox_id)
         listener = self._listeners.pop(sandbox_id, None)
         if listener is not None:
             asyncio.get_running_loop().remove_reader(listener.fileno())

@@ -1,16 +1,14 @@
 """One execution environment from its first init to its end: the driver of `lifecycle`.
 
-It is the asyncio protocol of the channel to its sandbox, so that a warm invocation costs one write
-and one read with no task in between. Everything that happens to it (frames, timers, the end of the
-process, requests to stop) becomes an Event; `lifecycle.decide` says what follows.
+Everything that happens to it (what its runtime says, timers, the end of the process, requests to
+stop) becomes an Event; `lifecycle.decide` says what follows. What runs inside is its `guest`.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable
-from typing import Protocol, cast
+from typing import Protocol
 
 from lambent.clock import Instant
 from lambent.domain import limits
@@ -18,17 +16,13 @@ from lambent.domain.errors import FunctionError, LambdaError
 from lambent.domain.function import FunctionVersion
 from lambent.domain.invocation import Outcome
 from lambent.environment import failures
-from lambent.environment.channel import Channel
+from lambent.environment.guest import Guest
 from lambent.environment.journals import open_journal
 from lambent.environment.lifecycle import TRANSITIONS, Action, Event, Phase, decide
 from lambent.environment.platform import Lease, Platform
-from lambent.environment.program import build_program
-from lambent.environment.raw_output import RawOutput
 from lambent.environment.stream import Stream, TokenBucket
-from lambent.runtime.frames import Kind, ProtocolError, encode_invoke
-from lambent.sandbox.interface import Sandbox, SandboxExit
-
-log = logging.getLogger("lambent")
+from lambent.runtime.frames import Kind
+from lambent.sandbox.interface import SandboxExit
 
 MIB = 1024 * 1024
 PEAK_READ_MS = 1.0
@@ -40,6 +34,10 @@ class Owner(Protocol):
 
     def on_free(self, environment: Environment) -> None: ...
 
+    def on_answered(self, environment: Environment) -> None:
+        """It has answered, and its runtime is about to ask for the next invocation."""
+        ...
+
     def on_init_failed(self, environment: Environment) -> Lease | None:
         """The invocation in which this environment shall try its init again, if one waits."""
         ...
@@ -47,7 +45,7 @@ class Owner(Protocol):
     def on_gone(self, environment: Environment) -> None: ...
 
 
-class Environment(asyncio.Protocol):
+class Environment:
     """One execution environment of one function version."""
 
     def __init__(
@@ -70,11 +68,14 @@ class Environment(asyncio.Protocol):
         self._loop = platform.loop
         self._clock = platform.clock
         self._journal = open_journal(version, platform, provisioned)
-        self._out = self._journal.out
-        self._raw = RawOutput(self._out, platform.loop)
-        self._sandbox: Sandbox | None = None
-        self._channel = Channel(platform.loop)
-        self._generation = 0
+        self._guest = Guest(
+            version,
+            self,
+            platform,
+            self._journal.out,
+            stream_name=self._journal.stream_name,
+            init_type="provisioned-concurrency" if provisioned else "on-demand",
+        )
         self._timer: asyncio.TimerHandle | None = None
         self._timer_due = 0.0
         self._lease: Lease | None = None
@@ -108,51 +109,30 @@ class Environment(asyncio.Protocol):
             self._exit = self._exit or SandboxExit(code=None, signal=9)
             self._apply(Event.STOP_REQUESTED)
 
-    # The channel
+    # The guest
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._channel.connected(cast(asyncio.Transport, transport))
+    def on_frame(self, kind: Kind, payload: bytes) -> None:
+        if kind is Kind.RESPONSE:
+            self._responded(payload, None)
+        else:
+            self._other_frame(kind, payload)
 
-    def data_received(self, data: bytes) -> None:
-        try:
-            frames = self._channel.decoder.feed(data)
-        except ProtocolError:
-            self._distrust()
-            return
-        wait_s = 0.0
-        for kind, payload in frames:
-            if self._channel.transport is None:
-                return  # given up meanwhile
-            if kind is Kind.RESPONSE:
-                self._responded(payload, None)
-            elif kind is Kind.OUTPUT:
-                wait_s = max(wait_s, self._out.printed(payload))
-            elif kind is Kind.LOG:
-                wait_s = max(wait_s, self._out.record(payload))
-            else:
-                self._other_frame(kind, payload)
+    def on_read(self) -> None:
         if self._stream is not None:
             self._stream.flush(self._clock.now())
-        if wait_s > 0.0:
-            self._channel.pause(wait_s)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._channel.transport = None
-        if self._exit is not None:
-            self._ended()
-        else:  # it closed its channel: it serves no more, and its end, which follows, decides
-            self._lose_sandbox()
 
     def _other_frame(self, kind: Kind, payload: bytes) -> None:
         if kind in _OF_A_STREAM:
             self._stream_frame(kind, payload)
+        elif kind is Kind.READY and self.phase is Phase.FINISHING:
+            self._apply(Event.RUNTIME_READY)
         elif kind is Kind.READY:
             elapsed_ms = (self._clock.now() - self._init_started) * 1000
             if self.phase is Phase.INIT:
                 if not self.provisioned:  # its init belongs to no invocation
                     self._init_ms = elapsed_ms
             elif self.phase is not Phase.INIT_IN_INVOKE:  # that counts as part of the invocation
-                self._distrust()
+                self._guest.distrust()
                 return
             self._journal.init_done(elapsed_ms, self.phase)
             self._apply(Event.RUNTIME_READY)
@@ -165,16 +145,16 @@ class Environment(asyncio.Protocol):
             text = payload.decode("utf-8", "replace")
             self._responded(b"", LambdaError("InvalidRequestContentException", text, Type="User"))
         elif kind is Kind.INIT_ERROR:
-            self._init_failed(failures.from_payload(payload))
+            self._init_failed(failures.of_init(payload, self._request_id()))
 
     def _responded(self, payload: bytes, error: FunctionError | LambdaError | None) -> None:
         if self.phase is not Phase.BUSY:
-            self._distrust()
+            self._guest.distrust()
             return
         if len(payload) > limits.RESPONSE_BYTES_MAX:
             payload, error = b"", failures.RESPONSE_TOO_LARGE
         self._response = (payload, error)
-        self._apply(Event.RESPONDED)
+        self._apply(Event.ANSWERED if self._guest.asks else Event.RESPONDED)
 
     # A streamed response
 
@@ -188,7 +168,7 @@ class Environment(asyncio.Protocol):
         elif kind is Kind.STREAM_END and stream is not None:
             self._stream_ended(*stream.collected())
         else:
-            self._distrust()
+            self._guest.distrust()
 
     def _open_stream(self) -> None:
         lease = self._lease
@@ -196,7 +176,7 @@ class Environment(asyncio.Protocol):
         lease.invocation.executed_version = self.version.version
         self._stream = Stream(
             lease.invocation.sink,
-            self._channel,
+            self._guest,
             TokenBucket(
                 rate=self._platform.stream_bytes_per_s,
                 burst=limits.STREAM_BURST_BYTES,
@@ -210,7 +190,7 @@ class Environment(asyncio.Protocol):
         assert self._stream is not None
         self._stream.flush(self._clock.now())
         self._response = (payload, error)
-        self._apply(Event.RESPONDED)
+        self._apply(Event.ANSWERED if self._guest.asks else Event.RESPONDED)
 
     def _close_stream(self) -> None:
         stream, self._stream = self._stream, None
@@ -238,17 +218,17 @@ class Environment(asyncio.Protocol):
         self._apply(Event.ADOPTED)
 
     def _launch(self) -> None:
-        self._generation += 1
         self._init_started = self._clock.now()
         self._init_ms = None
         self._exit = None
         self._journal.init_started(self.phase)
-        self._platform.tasks.spawn(
-            self._start_sandbox(self._generation), name=f"start {self.version.name}"
-        )
+        self._guest.launch()
 
     def _offer(self) -> None:
         self._owner.on_free(self)
+
+    def _tell_answered(self) -> None:
+        self._owner.on_answered(self)
 
     def _send_invoke(self) -> None:
         lease = self._lease
@@ -256,19 +236,7 @@ class Environment(asyncio.Protocol):
         invocation = lease.invocation
         if not self._started:  # else it began with the init inside the invocation
             self._start_invocation(lease)
-        qualifier = invocation.qualifier
-        # Where the channel is gone this does nothing: the sandbox's end is about to be told.
-        self._channel.send(
-            encode_invoke(
-                deadline_epoch_s=self._wall_deadline,
-                request_id=invocation.request_id.encode(),
-                trace_id=invocation.trace_id,
-                tenant_id=invocation.tenant_id,
-                qualifier=qualifier.encode() if qualifier else b"",
-                client_context=invocation.client_context,
-                event=invocation.payload,
-            )
-        )
+        self._guest.send_invoke(invocation, self._wall_deadline)
 
     def _start_invocation(self, lease: Lease) -> None:
         self._started = self._clock.now()
@@ -282,7 +250,7 @@ class Environment(asyncio.Protocol):
     def _complete(self) -> None:
         payload, error = self._response
         self._response = (b"", None)
-        self._raw.drain()
+        self._guest.raw.drain()
         if isinstance(error, LambdaError):
             self._finish(error, status="error", error_type=None)
         elif error is not None:
@@ -291,21 +259,21 @@ class Environment(asyncio.Protocol):
             self._finish(payload, status=None, error_type=None)
 
     def _complete_with_timeout(self) -> None:
-        self._raw.drain()
+        self._guest.raw.drain()
         request_id = self._request_id()
         self._journal.timed_out(request_id)
         error = failures.timed_out(request_id, float(self.version.timeout_s))
         self._finish(error, status="timeout", error_type=None)
 
     def _complete_with_exit(self) -> None:
-        self._raw.drain()
+        self._guest.raw.drain()
         end = self._exit or SandboxExit(code=0, signal=None)
         error = failures.exited(self._request_id(), end)
         self._journal.exited(self._request_id(), failures.describe_exit(end), error.error_type)
         self._finish(error, status="error", error_type=error.error_type)
 
     def _complete_with_init_error(self) -> None:
-        self._raw.drain()
+        self._guest.raw.drain()
         error = self._init_error or failures.sandbox_failed(self._request_id())
         self._finish(error, status="error", error_type=failures.type_of(error))
 
@@ -345,91 +313,32 @@ class Environment(asyncio.Protocol):
 
     def _kill(self) -> None:
         self._disarm()
-        sandbox, self._sandbox = self._sandbox, None
-        self._generation += 1
-        self._channel.drop()
-        self._raw.unwatch()
-        if sandbox is not None:
-            sandbox.kill()
-            self._platform.tasks.spawn(sandbox.close(), name=f"close {sandbox.sandbox_id}")
+        self._guest.kill()
 
     def _gone(self) -> None:
         self._journal.close()
         self._owner.on_gone(self)
 
-    # The sandbox
+    def on_no_sandbox(self, error: Exception) -> None:
+        self._init_failed(failures.no_sandbox(error, self._request_id()))
 
-    async def _start_sandbox(self, generation: int) -> None:
-        try:
-            sandbox = await self._platform.launcher.take(self.version)
-        except Exception as error:  # whatever the host refused: this environment cannot start
-            log.error("no sandbox for %s: %s", self.version.name, error)
-            if generation == self._generation:
-                self._init_failed(failures.no_sandbox(error, self._request_id()))
-            return
-        if generation != self._generation:
-            sandbox.kill()
-            await sandbox.close()
-            return
-        self._sandbox = sandbox
-        self._channel = Channel(self._loop, sandbox.channel)
-        self._raw.attach(sandbox.output)
-        sandbox.exited.add_done_callback(lambda done: self._on_exit(generation, done))
-        try:
-            program = build_program(
-                self.version,
-                self._platform.around,
-                self._journal.stream_name,
-                self._platform.launcher.start(self.version),
-                init_type="provisioned-concurrency" if self.provisioned else "on-demand",
-            )
-            await sandbox.bind(self._platform.specs.spec(self.version, program))
-            if generation == self._generation:
-                await self._loop.create_connection(lambda: self, sock=sandbox.channel)
-                if generation == self._generation:
-                    self._raw.watch()
-        except OSError as error:
-            log.warning("the sandbox of %s was lost while it started: %s", self.version.name, error)
-            self._lose_sandbox()
-
-    def _distrust(self) -> None:
-        """Something inside sends what no bootstrap sends: hear nothing more of it, and end it."""
-        if self._channel.drop():
-            log.warning(
-                "%s broke the protocol of its channel; its environment ends", self.version.name
-            )
-        self._lose_sandbox()
-
-    def _lose_sandbox(self) -> None:
-        """It cannot be talked to any more: its end, which follows, decides."""
-        if self._sandbox is not None:
-            self._sandbox.kill()
-
-    def _on_exit(self, generation: int, done: asyncio.Future[SandboxExit]) -> None:
-        if generation != self._generation or done.cancelled():
-            return
-        self._exit = done.result()
-        if self._channel.transport is None:
-            self._ended()
-        # else: what it had sent before its end is read first; then the channel is lost
-
-    def _ended(self) -> None:
-        assert self._exit is not None
+    def on_exit(self, end: SandboxExit) -> None:
+        self._exit = end
         if self.phase in (Phase.INIT, Phase.INIT_IN_INVOKE):
-            self._init_failed(failures.exited(self._request_id(), self._exit))
+            self._init_failed(failures.exited(self._request_id(), end))
         elif self.phase is not Phase.STOPPED:
             self._apply(Event.EXITED)
 
     def _init_failed(self, error: FunctionError | LambdaError) -> None:
         if self.phase not in (Phase.INIT, Phase.INIT_IN_INVOKE):
             return
-        self._raw.drain()
+        self._guest.raw.drain()
         self._init_error = error
         self._report_init(status="error", error_type=failures.type_of(error))
         self._apply(Event.INIT_FAILED)
 
     def _init_timed_out(self) -> None:
-        self._raw.drain()
+        self._guest.raw.drain()
         self._init_error = None
         self._report_init(status="timeout", error_type=None)
         self._apply(Event.INIT_FAILED)
@@ -468,8 +377,8 @@ class Environment(asyncio.Protocol):
 
     def _read_peak(self) -> None:
         """Max Memory Used. Not read again after what was too short to touch many pages."""
-        if self._sandbox is not None:
-            peak_mib = -(-self._sandbox.memory_peak_bytes() // MIB)
+        peak_mib = -(-self._guest.memory_peak_bytes() // MIB)
+        if peak_mib:
             self._peak = min(peak_mib, self.version.memory_mib)
 
 
@@ -479,6 +388,7 @@ _PERFORM: dict[Action, Callable[[Environment], None]] = {
     Action.ASK_FOR_WAITER: Environment._ask_for_waiter,
     Action.LAUNCH: Environment._launch,
     Action.OFFER: Environment._offer,
+    Action.TELL_ANSWERED: Environment._tell_answered,
     Action.SEND_INVOKE: Environment._send_invoke,
     Action.COMPLETE: Environment._complete,
     Action.COMPLETE_WITH_INIT_ERROR: Environment._complete_with_init_error,

@@ -95,6 +95,18 @@ def from_payload(payload: bytes) -> FunctionError:
     return FunctionError(payload=payload, error_type=error_type)
 
 
+def of_init(payload: bytes, request_id: str) -> FunctionError:
+    """As from_payload; the request is named where it was our own agent that could not start it."""
+    error = from_payload(payload)
+    if error.error_type == "Runtime.InvalidEntrypoint":
+        try:
+            text = str(json.loads(payload).get("errorMessage", ""))
+        except ValueError:
+            return error
+        return _ended(error.error_type, f"RequestId: {request_id} Error: {text}")
+    return error
+
+
 def type_of(error: FunctionError | LambdaError) -> str:
     """What the log calls it."""
     return error.code if isinstance(error, LambdaError) else error.error_type

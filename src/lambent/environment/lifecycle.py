@@ -24,6 +24,8 @@ class Phase(IntEnum):
     STREAMING = 4
     """Busy, and part of the response is on its way."""
     STOPPED = 5
+    FINISHING = 6
+    """The invocation is answered; its runtime has not yet asked for the next."""
 
 
 class Event(IntEnum):
@@ -43,6 +45,8 @@ class Event(IntEnum):
     EXITED = 7
     STOP_REQUESTED = 8
     STREAM_STARTED = 9
+    ANSWERED = 10
+    """As RESPONDED, by a runtime that will ask for its next invocation: RUNTIME_READY follows."""
 
 
 class Action(IntEnum):
@@ -62,6 +66,8 @@ class Action(IntEnum):
     """Tell the pool that this environment is no more."""
     OPEN_STREAM = 10
     CLOSE_STREAM = 11
+    TELL_ANSWERED = 12
+    """Tell the pool that this environment will be free."""
 
 
 class IllegalTransition(Exception):
@@ -91,6 +97,7 @@ TRANSITIONS: dict[Phase, dict[Event, tuple[Phase, tuple[Action, ...]]]] = {
     },
     _P.BUSY: {
         _E.RESPONDED: (_P.READY, (_A.COMPLETE, _A.OFFER)),
+        _E.ANSWERED: (_P.FINISHING, (_A.TELL_ANSWERED, _A.COMPLETE)),
         _E.STREAM_STARTED: (_P.STREAMING, (_A.OPEN_STREAM,)),
         _E.DEADLINE_PASSED: (_P.STOPPED, (_A.COMPLETE_WITH_TIMEOUT, _A.KILL, _A.GONE)),
         _E.EXITED: (_P.STOPPED, (_A.COMPLETE_WITH_EXIT, _A.KILL, _A.GONE)),
@@ -98,6 +105,7 @@ TRANSITIONS: dict[Phase, dict[Event, tuple[Phase, tuple[Action, ...]]]] = {
     },
     _P.STREAMING: {
         _E.RESPONDED: (_P.READY, (_A.CLOSE_STREAM, _A.COMPLETE, _A.OFFER)),
+        _E.ANSWERED: (_P.FINISHING, (_A.CLOSE_STREAM, _A.TELL_ANSWERED, _A.COMPLETE)),
         _E.DEADLINE_PASSED: (
             _P.STOPPED,
             (_A.CLOSE_STREAM, _A.COMPLETE_WITH_TIMEOUT, _A.KILL, _A.GONE),
@@ -107,6 +115,12 @@ TRANSITIONS: dict[Phase, dict[Event, tuple[Phase, tuple[Action, ...]]]] = {
             _P.STOPPED,
             (_A.CLOSE_STREAM, _A.COMPLETE_WITH_EXIT, _A.KILL, _A.GONE),
         ),
+    },
+    _P.FINISHING: {
+        _E.RUNTIME_READY: (_P.READY, (_A.OFFER,)),
+        _E.DEADLINE_PASSED: (_P.STOPPED, (_A.KILL, _A.GONE)),
+        _E.EXITED: (_P.STOPPED, (_A.KILL, _A.GONE)),
+        _E.STOP_REQUESTED: (_P.STOPPED, (_A.KILL, _A.GONE)),
     },
     _P.STOPPED: {},
 }

@@ -13,6 +13,7 @@ from lambent.domain.errors import LambdaError
 from lambent.domain.function import FunctionVersion
 from lambent.domain.invocation import Invocation, Outcome
 from lambent.environment.program import Surroundings
+from lambent.environment.runtime_apis import RuntimeApis
 from lambent.observe.logs import LogWriter
 from lambent.observe.meter import Meter
 from lambent.runtime.families.start import Start
@@ -66,4 +67,5 @@ class Platform:
     tasks: Tasks
     loop: asyncio.AbstractEventLoop
     around: Surroundings
+    runtime_apis: RuntimeApis
     stream_bytes_per_s: float = limits.STREAM_BYTES_PER_S

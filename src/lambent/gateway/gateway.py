@@ -22,7 +22,7 @@ from lambent.gateway.local import LocalRoutes
 from lambent.gateway.routing import identify_service
 from lambent.gateway.url_route import UrlRoute, is_for_url
 from lambent.http.exchange import Exchange
-from lambent.http.message import Refusal, Request
+from lambent.http.message import BodySink, Refusal, Request
 from lambent.services.iam.directory import Caller
 from lambent.tasks import Tasks
 from lambent.wire import (
@@ -85,6 +85,9 @@ class Gateway:
         if path.endswith(CODE_PATHS):
             return limits.BODY_BYTES_MAX
         return SMALL_BODY_BYTES_MAX
+
+    def open_body(self, request: Request) -> BodySink | None:
+        return None
 
     def handle(self, exchange: Exchange) -> None:
         request = exchange.request

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
-from lambent.http.message import Refusal, Request, status_line
+from lambent.http.message import BodySink, Refusal, Request, status_line
 
 Header = tuple[str, str]
 
@@ -15,6 +15,14 @@ class Application(Protocol):
 
     def body_limit(self, method: str, path: str) -> int:
         """The most bytes that a body of this route may have."""
+        ...
+
+    def open_body(self, request: Request) -> BodySink | None:
+        """What takes this body as it comes; None where it is to be held whole.
+
+        Asked, with the head alone, of bodies that are chunked or longer than a few kilobytes; a
+        body with a sink has no limit but the sink's.
+        """
         ...
 
     def handle(self, exchange: Exchange) -> None:

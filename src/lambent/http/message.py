@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from enum import Enum
 from http import HTTPStatus
+from typing import Protocol
 
 
 class Refusal(Enum):
@@ -17,10 +18,32 @@ class Refusal(Enum):
     """Too many large bodies at once."""
 
 
-class Request:
-    """One request with its whole body."""
+class BodySink(Protocol):
+    """Takes a body as it comes, where it is not to be held whole."""
 
-    __slots__ = ("_headers", "body", "method", "path", "query", "raw_headers")
+    def take(self, part: bytes, source: BodySource) -> None:
+        """Take one part; `source` may be held until there is room for more."""
+        ...
+
+    def lost(self) -> None:
+        """The client left, or broke the protocol, before the body's end."""
+        ...
+
+
+class BodySource(Protocol):
+    """The connection that a body comes by."""
+
+    def hold(self) -> None:
+        """Read nothing until `release`."""
+        ...
+
+    def release(self) -> None: ...
+
+
+class Request:
+    """One request with its whole body, or what took the body instead."""
+
+    __slots__ = ("_headers", "body", "method", "path", "query", "raw_headers", "sink")
 
     def __init__(self) -> None:
         self.method = ""
@@ -29,8 +52,10 @@ class Request:
         self.query = ""
         """Raw, without the question mark."""
         self.raw_headers: dict[bytes, bytes] = {}
-        """Names in lower case; a repeated header's values are joined with commas."""
+        """Names in lower case; a repeated header's values are joined with commas. Trailers too."""
         self.body = b""
+        self.sink: BodySink | None = None
+        """Has had the body, or still takes it."""
         self._headers: dict[str, str] | None = None
 
     @property

@@ -19,7 +19,7 @@ from typing import cast
 import httptools
 
 from lambent.http.exchange import Application, Exchange
-from lambent.http.message import Refusal, Request
+from lambent.http.message import BodySink, Refusal, Request
 
 PIPELINE_MAX = 16
 LINGER_BYTES_MAX = 64 * 1024 * 1024
@@ -96,6 +96,7 @@ class HttpConnection(asyncio.Protocol):
         "_refused",
         "_request",
         "_serving",
+        "_sink",
         "_transport",
         "_url",
         "_use",
@@ -138,6 +139,7 @@ class HttpConnection(asyncio.Protocol):
         self._body: list[bytes] | None = None
         self._body_bytes = 0
         self._body_limit = SMALL_BODY_BYTES
+        self._sink: BodySink | None = None
         self._in_head = False
         self._in_body = False
 
@@ -192,6 +194,9 @@ class HttpConnection(asyncio.Protocol):
             self.on_closed()
         del self._parser  # it holds our methods: a cycle that would wait for the collector
         self._wake_drain()
+        sink, self._sink = self._sink, None
+        if sink is not None:
+            sink.lost()
         serving, self._serving = self._serving, None
         self._pending.clear()
         if serving is not None and serving.on_disconnect is not None:
@@ -235,7 +240,10 @@ class HttpConnection(asyncio.Protocol):
             path = "/" + path[7:].partition("/")[2]
         request.path = path
         declared = self._headers.get(b"content-length")
-        if declared is not None and len(declared) > SMALL_BODY_DIGITS:
+        large = declared is not None and len(declared) > SMALL_BODY_DIGITS
+        if large or b"transfer-encoding" in self._headers:
+            request.sink = self._sink = self._application.open_body(request)
+        if self._sink is None and declared is not None and len(declared) > SMALL_BODY_DIGITS:
             self._body_limit = self._application.body_limit(request.method, path)
             if declared.isdigit() and int(declared) > self._body_limit:
                 self._refuse(Refusal.BODY_TOO_LARGE)
@@ -245,6 +253,10 @@ class HttpConnection(asyncio.Protocol):
 
     def on_body(self, part: bytes) -> None:
         if self._refused:
+            return
+        if self._sink is not None:
+            self.quiet_ticks = 0
+            self._sink.take(part, self)
             return
         self._body_bytes += len(part)
         if self._body_bytes > self._body_limit:
@@ -291,6 +303,15 @@ class HttpConnection(asyncio.Protocol):
     @property
     def keeps_up(self) -> bool:
         return self._drain_waiter is None
+
+    def hold(self) -> None:
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.pause_reading()
+
+    def release(self) -> None:
+        if self._transport is not None and not self._transport.is_closing():
+            self.quiet_ticks = 0
+            self._transport.resume_reading()
 
     def send(self, data: bytes) -> None:
         transport = self._transport

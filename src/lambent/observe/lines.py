@@ -12,8 +12,12 @@ def format_start(request_id: str, version: str) -> str:
 
 
 def runtime_version(runtime: str) -> str:
-    """As AWS names it; builds are not told apart here, so all are v1."""
-    return f"python:{runtime.removeprefix('python')}.v1"
+    """As AWS names it (python:3.12.v1, nodejs:20.v1); builds are not told apart: all are v1."""
+    language = runtime.rstrip("0123456789.x")
+    version = runtime[len(language) :].removesuffix(".x")
+    if runtime.startswith("provided"):
+        language, _, version = runtime.partition(".")
+    return f"{language}:{version}.v1" if version else f"{language}.v1"
 
 
 def format_init_start(runtime: str, arn: str) -> str:

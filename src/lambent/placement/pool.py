@@ -30,7 +30,15 @@ class Placed(Enum):
 class Pool(Generic[E, L]):
     """A state machine without I/O: methods are its events, return values what is to be done."""
 
-    __slots__ = ("_busy", "_idle", "_idle_provisioned", "_provisioned", "_starting", "_waiting")
+    __slots__ = (
+        "_busy",
+        "_finishing",
+        "_idle",
+        "_idle_provisioned",
+        "_provisioned",
+        "_starting",
+        "_waiting",
+    )
 
     def __init__(self) -> None:
         self._idle: list[tuple[E, Instant]] = []
@@ -38,6 +46,8 @@ class Pool(Generic[E, L]):
         self._provisioned: set[E] = set()
         """All provisioned ones that are alive, starting ones too."""
         self._busy: set[E] = set()
+        self._finishing: set[E] = set()
+        """Of the busy ones those that have answered and are expected to be free at once."""
         self._starting: set[E] = set()
         self._waiting: deque[L] = deque()
 
@@ -86,7 +96,7 @@ class Pool(Generic[E, L]):
             self._busy.add(environment)
             return environment
         self._waiting.append(lease)
-        if len(self._starting) < len(self._waiting):
+        if self._one_is_missing():
             return Placed.NEEDS_START
         return Placed.WAITS
 
@@ -109,6 +119,8 @@ class Pool(Generic[E, L]):
     def free(self, environment: E, now: Instant) -> L | None:
         """An environment is ready or has answered: the invocation it takes next, else it idles."""
         self._starting.discard(environment)
+        if self._finishing:
+            self._finishing.discard(environment)
         if self._waiting:
             self._busy.add(environment)
             return self._waiting.popleft()
@@ -118,6 +130,15 @@ class Pool(Generic[E, L]):
         else:
             self._idle.append((environment, now))
         return None
+
+    def answered(self, environment: E) -> None:
+        """A busy one has answered and will be free: an invocation that comes now waits for it."""
+        self._finishing.add(environment)
+
+    def lingers(self, environment: E) -> bool:
+        """It takes long to be free after its answer. True where one must be started instead."""
+        self._finishing.discard(environment)
+        return self._one_is_missing()
 
     def init_failed(self, environment: E) -> L | None:
         """Its first init failed: the invocation in which it tries again, if one waits."""
@@ -131,11 +152,15 @@ class Pool(Generic[E, L]):
         """It is no more. True where an invocation now waits for which nothing is starting."""
         self._starting.discard(environment)
         self._busy.discard(environment)
+        self._finishing.discard(environment)
         self._provisioned.discard(environment)
         self._idle = [entry for entry in self._idle if entry[0] is not environment]
         if environment in self._idle_provisioned:
             self._idle_provisioned.remove(environment)
-        return len(self._starting) < len(self._waiting)
+        return self._one_is_missing()
+
+    def _one_is_missing(self) -> bool:
+        return len(self._starting) + len(self._finishing) < len(self._waiting)
 
     def oldest_idle(self) -> tuple[E, Instant] | None:
         """The on-demand environment that has been idle longest: first to end."""

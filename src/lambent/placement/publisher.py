@@ -16,7 +16,7 @@ from lambent.placement.host_folders import HostFolders
 from lambent.placement.parking import Parking
 from lambent.placement.preload import PRELOAD, choose_preload
 from lambent.runtime.catalogue import FAMILIES, family_of
-from lambent.runtime.families.start import Start
+from lambent.runtime.families.start import Link, Start
 from lambent.sandbox.interface import Sandbox, SandboxBackend, SandboxSpec
 
 log = logging.getLogger("lambent")
@@ -117,8 +117,10 @@ class Publisher:
         return await self._parking.take(version.runtime, await self.preload(version))
 
     def start(self, version: FunctionVersion) -> Start:
-        """How the runtime's process is started; the interpreter is there once one was taken."""
-        interpreter = self._interpreters[version.runtime]
+        """How the runtime's process is started."""
+        interpreter = self._interpreters.get(version.runtime)
+        if interpreter is None:  # it went since the version was published: `take` says so
+            return Start(commands=(), link=Link.FRAMES)
         return family_of(version.runtime).start(interpreter, version.handler)
 
     def _folders_of(self, version: FunctionVersion) -> list[Path]:

@@ -22,6 +22,9 @@ from lambent.placement.pool import Placed, Pool
 if TYPE_CHECKING:
     from lambent.placement.placement import Placement
 
+LINGER_S = 0.05
+"""[own] How long an answered environment counts as free soon. A runtime asks for its next
+invocation within a millisecond of its answer, unless the function goes on working."""
 PROVISIONED_STARTS_MAX = 16
 """[own] Provisioned environments of one version that initialise at once."""
 RETRY_S_MIN, RETRY_S_MAX = 0.5, 60.0
@@ -80,6 +83,10 @@ class VersionPool:
             self._let_go()
             self._placement.on_provisioned(self)
 
+    def on_answered(self, environment: Environment) -> None:
+        self.pool.answered(environment)
+        self._platform.loop.call_later(LINGER_S, self._lingers, environment)
+
     def on_init_failed(self, environment: Environment) -> Lease | None:
         return self.pool.init_failed(environment)
 
@@ -88,13 +95,20 @@ class VersionPool:
         waits = self.pool.gone(environment)
         if environment.provisioned:
             self._lost(environment)
-        if waits and self.pool.starting_count < self.pool.waiting_count:
-            refusal = self._start_one()
-            if refusal is not None and not self.pool.size:
-                for lease in self.pool.drain_waiting():
-                    lease.finish(throttled(refusal))
+        if waits:
+            self._start_for_waiting()
         if self.retired and not self.pool.size:
             self._placement.forget(self)
+
+    def _lingers(self, environment: Environment) -> None:
+        if self.pool.lingers(environment):
+            self._start_for_waiting()
+
+    def _start_for_waiting(self) -> None:
+        refusal = self._start_one()
+        if refusal is not None and not self.pool.size:
+            for lease in self.pool.drain_waiting():
+                lease.finish(throttled(refusal))
 
     def expire(self, moment: Instant) -> None:
         """End what has been idle since before `moment`."""

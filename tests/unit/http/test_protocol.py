@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from lambent.http.exchange import Exchange
-from lambent.http.message import Refusal
+from lambent.http.message import BodySink, Refusal, Request
 from lambent.http.protocol import PIPELINE_MAX, HttpConnection, HttpLimits, HttpUse
 
 LIMITS = HttpLimits(
@@ -72,6 +72,9 @@ class Recorder:
 
     def body_limit(self, method: str, path: str) -> int:
         return 20_000
+
+    def open_body(self, request: Request) -> BodySink | None:
+        return None
 
     def handle(self, exchange: Exchange) -> None:
         self.exchanges.append(exchange)

@@ -1,0 +1,57 @@
+"""What the APIs inside an environment answer, as values.
+
+Bodies and types as AWS's own agent has them. Source: the published Runtime Interface Emulator
+(facts, mark RIE) and the Runtime API's OpenAPI document.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from lambent.domain.limits import RESPONSE_BYTES_MAX
+
+Header = tuple[str, str]
+JSON: tuple[Header, ...] = (("Content-Type", "application/json"),)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One answer."""
+
+    status: int
+    headers: tuple[Header, ...]
+    body: bytes
+
+
+def refusal(status: int, error_type: str, message: str) -> Reply:
+    body = json.dumps(
+        {"errorMessage": message, "errorType": error_type}, separators=(",", ":")
+    ).encode()
+    return Reply(status, JSON, body + b"\n")
+
+
+def wrong_state(current: str, wanted: str, who: str = "runtime") -> Reply:
+    """A call that does not follow the one before it."""
+    return refusal(
+        403,
+        "InvalidStateTransition",
+        f"State transition from {current} to {wanted} failed for {who}. "
+        "Error: State transition is not allowed",
+    )
+
+
+ACCEPTED = Reply(202, JSON, b'{"status":"OK"}\n')
+INVALID_REQUEST_ID = refusal(400, "InvalidRequestID", "Invalid request ID")
+TOO_LARGE = refusal(
+    413,
+    "RequestEntityTooLarge",
+    f"Exceeded maximum allowed payload size ({RESPONSE_BYTES_MAX} bytes).",
+)
+INVALID_RESPONSE_MODE = refusal(
+    400, "Runtime.InvalidResponseModeHeader", "Invalid response mode header"
+)
+"""The text is unverified."""
+NOT_FOUND = Reply(404, (("Content-Type", "text/plain; charset=utf-8"),), b"404 page not found\n")
+METHOD_NOT_ALLOWED = Reply(405, (), b"")
+PONG = Reply(200, (), b"pong")
