@@ -35,6 +35,14 @@ ZIP_PATH_BYTES_MAX = 1_024  # [own]
 ZIP_NAME_BYTES_MAX = 255  # [own] one part of a path; the file systems' own limit
 ZIP_PATH_DEPTH_MAX = 100  # [own]
 
+# Container images
+IMAGE_BYTES_MAX = 10 * 1024 * MIB  # [DG] "Container image code package size": uncompressed
+IMAGE_LAYERS_MAX = 127  # [own] Docker's own bound
+IMAGE_ENTRIES_MAX = 1_000_000  # [own] files, folders and links of all layers
+IMAGE_DOCUMENT_BYTES_MAX = 4 * MIB  # [own] a manifest or configuration; OCI asks for 4 MiB
+IMAGE_PATH_BYTES_MAX = 4_096  # [own] the kernel's PATH_MAX
+IMAGE_PULL_S_MAX = 3_600.0  # [own] until an image that is not there is given up
+
 # Configuration
 ENVIRONMENT_BYTES_MAX = 4 * 1024  # [DG]
 LAYERS_MAX = 5  # [LS]

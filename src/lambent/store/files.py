@@ -212,7 +212,7 @@ def write_file(path: Path | str, content: bytes, *, mode: int) -> None:
 
 def flush(paths: Sequence[Path]) -> None:
     """Put files and folders on disk; symlinks go with their folder."""
-    if len(paths) > FLUSH_ONE_BY_ONE_MAX and _flush_file_system(paths[0]):
+    if len(paths) > FLUSH_ONE_BY_ONE_MAX and flush_file_system(paths[0]):
         return
     for path in paths:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
@@ -222,7 +222,7 @@ def flush(paths: Sequence[Path]) -> None:
             os.close(descriptor)
 
 
-def _flush_file_system(path: Path) -> bool:
+def flush_file_system(path: Path) -> bool:
     """syncfs(2), which Python does not offer; False where the C library has none."""
     try:
         syncfs = ctypes.CDLL(None, use_errno=True).syncfs

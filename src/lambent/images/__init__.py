@@ -1,0 +1,1 @@
+"""Container images: named, pulled, verified and unpacked; knows no functions."""

@@ -1,0 +1,284 @@
+"""Images on disk: their layers by digest, and the roots that are made of these.
+
+    layers/<diff id>/tree/        what a layer adds; about.json beside it says what it takes away
+    roots/image-<digest>/         an image's whole root: hard links to the files of its layers
+    lists/image-<digest>.json     which layers a root is made of
+    tmp/, trash/                  being made, being removed; emptied at start
+
+A folder appears by one rename, after its contents are on disk, and before the row that refers to
+it; it goes after the last row. Images share the files of layers that they have in common, on disk
+and in the page cache, and a root needs no more than one read-only bind (docs/decisions). Methods
+that are said to block run in any thread; all others belong to the event loop's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import json
+import os
+import shutil
+import stat
+import uuid
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
+from concurrent.futures import Executor
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+
+from lambent.images.unpack import Unpacked
+from lambent.store.files import flush, flush_file_system, write_file
+
+KEY_PREFIX = "image-"
+_FOLDERS = ("layers", "roots", "lists")
+# What a sandbox mounts over, see sandbox/guest/image_root.py: never through an image's own links.
+_MOUNT_FOLDERS = ("dev", "etc", "mnt", "proc", "tmp")
+_MOUNT_FILES = ("etc/hosts", "etc/resolv.conf")
+
+
+def key_of(digest: str) -> str:
+    """The name of an image among the packages that rows refer to; `digest`: hex."""
+    return f"{KEY_PREFIX}{digest}"
+
+
+class ImageStore:
+    """The folders under one root, which never moves."""
+
+    def __init__(self, root: Path, *, executor: Executor) -> None:
+        self.root = root
+        self._executor = executor
+        self._lists: dict[str, list[str]] = {}
+        """Key of an image that is there → hex of its layers."""
+        self._wanted: Counter[str] = Counter()
+        self._removals: set[asyncio.Future[None]] = set()
+
+    async def start(self, referenced: Collection[str]) -> None:
+        """Make the folders; drop whatever no row refers to, and what was half made."""
+        for name in (*_FOLDERS, "tmp", "trash"):
+            (self.root / name).mkdir(parents=True, exist_ok=True)
+        for entry in (self.root / "tmp").iterdir():
+            self._discard(entry)
+        for entry in (self.root / "lists").iterdir():
+            key = entry.name.removesuffix(".json")
+            if key in referenced and self.root_of(key).is_dir():
+                self._lists[key] = json.loads(entry.read_text())
+        for name in ("roots", "lists"):
+            for entry in (self.root / name).iterdir():
+                if entry.name.removesuffix(".json") not in self._lists:
+                    self._discard(entry)
+        self._drop_layers()
+
+    async def close(self) -> None:
+        """Wait for the removals under way."""
+        while self._removals:
+            await asyncio.wait(self._removals)
+
+    def root_of(self, key: str) -> Path:
+        """What becomes / in a sandbox."""
+        return self.root / "roots" / key
+
+    def has(self, key: str) -> bool:
+        return key in self._lists and self.root_of(key).is_dir()
+
+    @contextmanager
+    def wanting(self, layers: Collection[str]) -> Iterator[None]:
+        """Keep these layers (hex), which no image has yet."""
+        self._wanted.update(layers)
+        try:
+            yield
+        finally:
+            self._wanted.subtract(layers)
+            self._wanted += Counter()  # drops what is back at zero
+
+    def find_layer(self, layer: str) -> Unpacked | None:
+        """What is known of a layer (hex) that is there. Blocks."""
+        try:
+            return Unpacked(**json.loads((self.root / "layers" / layer / "about.json").read_text()))
+        except (OSError, ValueError, TypeError):
+            return None
+
+    def make_staging(self) -> Path:
+        """An empty private folder on the same file system. Blocks."""
+        folder = self.root / "tmp" / uuid.uuid4().hex
+        folder.mkdir(mode=0o700)
+        return folder
+
+    def discard_staging(self, folder: Path) -> None:
+        shutil.rmtree(folder, ignore_errors=True)
+
+    def publish_layer(self, layer: str, staged: Path, unpacked: Unpacked) -> None:
+        """Let `staged`, which holds `tree`, appear as that layer. Blocks."""
+        write_file(staged / "about.json", json.dumps(asdict(unpacked)).encode(), mode=0o644)
+        os.chmod(staged, 0o755)
+        _flush_all(staged)
+        self._appear(staged, self.root / "layers" / layer)
+
+    def compose(self, key: str, layers: Sequence[str]) -> None:
+        """Make the root of an image of its layers (hex, lowest first). Blocks."""
+        staged = self.make_staging()
+        try:
+            root = os.fspath(staged / "root")
+            os.mkdir(root)
+            for layer in layers:
+                unpacked = self.find_layer(layer)
+                if unpacked is None:
+                    raise FileNotFoundError(errno.ENOENT, "a layer is gone", layer)
+                _take_away(root, unpacked)
+                _link_tree(os.fspath(self.root / "layers" / layer / "tree"), root)
+            _make_mount_points(root)
+            os.chmod(root, 0o755)
+            _flush_all(staged)
+            listed = staged / "list.json"
+            write_file(listed, json.dumps(list(layers)).encode(), mode=0o644)
+            flush([listed])
+            os.replace(listed, self.root / "lists" / f"{key}.json")
+            self._appear(Path(root), self.root_of(key))
+            flush([self.root / "lists"])
+        finally:
+            self.discard_staging(staged)
+
+    def learn(self, key: str, layers: Sequence[str]) -> None:
+        """What `compose` made is there from now on."""
+        self._lists[key] = list(layers)
+
+    def collect(self, keys: Collection[str]) -> None:
+        """Remove these images, which nobody needs, and the layers that no other one has."""
+        mine = [key for key in keys if key.startswith(KEY_PREFIX)]
+        for key in mine:
+            self._lists.pop(key, None)
+            self._discard(self.root / "lists" / f"{key}.json")
+            self._discard(self.root_of(key))
+        if mine:
+            self._drop_layers()
+
+    def reset(self) -> None:
+        """Empty the store: a few renames now, the removal in a thread."""
+        self._lists.clear()
+        for name in _FOLDERS:
+            self._discard(self.root / name)
+            (self.root / name).mkdir()
+        self._empty_trash()
+
+    def _drop_layers(self) -> None:
+        used = {layer for layers in self._lists.values() for layer in layers}
+        for entry in (self.root / "layers").iterdir():
+            if entry.name not in used and entry.name not in self._wanted:
+                self._discard(entry)
+        self._empty_trash()
+
+    def _appear(self, staged: Path, target: Path) -> None:
+        """By one rename, unless it is there already (two made the same at once)."""
+        try:
+            os.rename(staged, target)
+        except OSError:
+            if not target.is_dir():
+                raise
+            self.discard_staging(staged)
+        flush([target.parent])
+
+    def _discard(self, path: Path) -> None:
+        try:
+            os.rename(path, self.root / "trash" / uuid.uuid4().hex)
+        except FileNotFoundError:
+            pass
+
+    def _empty_trash(self) -> None:
+        loop = asyncio.get_running_loop()
+        removal = loop.run_in_executor(self._executor, _empty, self.root / "trash")
+        self._removals.add(removal)
+        removal.add_done_callback(self._removals.discard)
+
+
+def _flush_all(folder: Path) -> None:
+    if not flush_file_system(folder):
+        os.sync()
+
+
+def _take_away(root: str, unpacked: Unpacked) -> None:
+    """What a layer hides of those below it."""
+    for path in unpacked.opaque:
+        folder = f"{root}/{path}" if path else root
+        if _is_real(root, path) and _is_folder(folder):
+            for name in os.listdir(folder):
+                _remove(f"{folder}/{name}")
+    for path in unpacked.removed:
+        if _is_real(root, path.rpartition("/")[0]):
+            _remove(f"{root}/{path}")
+
+
+def _is_real(root: str, path: str) -> bool:
+    """Whether every part of the path is a folder, and none a link."""
+    return all(
+        _is_folder(f"{root}/{path[:end]}")
+        for end in range(1, len(path) + 1)
+        if end == len(path) or path[end] == "/"
+    )
+
+
+def _link_tree(source: str, target: str) -> None:
+    """Hard-link what is in `source` over `target`; what was there and is no folder goes."""
+    with os.scandir(source) as entries:
+        for entry in entries:
+            path = f"{target}/{entry.name}"
+            if entry.is_dir(follow_symlinks=False):
+                if not _is_folder(path):
+                    _remove(path)
+                    os.mkdir(path)
+                os.chmod(path, stat.S_IMODE(entry.stat(follow_symlinks=False).st_mode))
+                _link_tree(entry.path, path)
+                continue
+            _remove(path)
+            try:
+                os.link(entry.path, path, follow_symlinks=False)
+            except OSError as error:  # of one file a file system bears so many links only
+                if error.errno != errno.EMLINK:
+                    raise
+                shutil.copy2(entry.path, path, follow_symlinks=False)
+
+
+def _make_mount_points(root: str) -> None:
+    """Real folders and files of the root's own, whatever the image had there."""
+    for name in _MOUNT_FOLDERS:
+        path = f"{root}/{name}"
+        if not _is_folder(path):
+            _remove(path)
+            os.mkdir(path)
+            os.chmod(path, 0o755)
+    for name in _MOUNT_FILES:
+        path = f"{root}/{name}"
+        _remove(path)
+        write_file(path, b"", mode=0o644)
+
+
+def _is_folder(path: str) -> bool:
+    try:
+        return stat.S_ISDIR(os.lstat(path).st_mode)
+    except FileNotFoundError:
+        return False
+
+
+def _remove(path: str) -> None:
+    if _is_folder(path):
+        shutil.rmtree(path)
+        return
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        pass
+
+
+def _empty(trash: Path) -> None:
+    for entry in list(trash.iterdir()):
+        _remove_quietly(os.fspath(entry))
+
+
+def _remove_quietly(path: str) -> None:
+    """Another removal may be at the same."""
+    if _is_folder(path):
+        shutil.rmtree(path, ignore_errors=True)
+        return
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        pass
