@@ -125,7 +125,7 @@ def describe_report(report: IsolationReport) -> dict[str, Any]:
 
 def runtime_settings(settings: Settings) -> dict[str, str]:
     """Where the operator said that languages are, by family."""
-    return {"python": settings.pythons}
+    return {"python": settings.pythons, "nodejs": settings.nodes}
 
 
 def environments_max(settings: Settings) -> int:

@@ -89,6 +89,8 @@ class Environment:
         self._stream: Stream | None = None
         self._stream_type = b""
         self._exit: SandboxExit | None = None
+        self._fatal: FunctionError | None = None
+        """What the runtime said before it ended itself."""
 
     # What the pool asks
 
@@ -144,6 +146,8 @@ class Environment:
         elif kind is Kind.BAD_EVENT:
             text = payload.decode("utf-8", "replace")
             self._responded(b"", LambdaError("InvalidRequestContentException", text, Type="User"))
+        elif kind is Kind.FATAL:
+            self._fatal = failures.from_payload(payload)
         elif kind is Kind.INIT_ERROR:
             self._init_failed(failures.of_init(payload, self._request_id()))
 
@@ -267,9 +271,12 @@ class Environment:
 
     def _complete_with_exit(self) -> None:
         self._guest.raw.drain()
-        end = self._exit or SandboxExit(code=0, signal=None)
-        error = failures.exited(self._request_id(), end)
-        self._journal.exited(self._request_id(), failures.describe_exit(end), error.error_type)
+        error = self._fatal
+        if error is None:
+            end = self._exit or SandboxExit(code=0, signal=None)
+            error = failures.exited(self._request_id(), end)
+            description = failures.describe_exit(end)
+            self._journal.exited(self._request_id(), description, error.error_type)
         self._finish(error, status="error", error_type=error.error_type)
 
     def _complete_with_init_error(self) -> None:

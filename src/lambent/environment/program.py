@@ -13,11 +13,13 @@ from dataclasses import dataclass
 from lambent.domain.credentials import TemporaryCredentials
 from lambent.domain.function import FunctionVersion
 from lambent.runtime.catalogue import family_of
-from lambent.runtime.families.start import LD_LIBRARY_PATH, PATH, Start
+from lambent.runtime.families.start import LD_LIBRARY_PATH, PATH, Link, Start
 
 TASK_ROOT = "/var/task"
 RUNTIME_DIR = "/var/runtime"
 RUNTIME_API = "127.0.0.1:9001"
+
+ARN_VARIABLE = "_LAMBENT_FUNCTION_ARN"
 
 MANAGED_INSTANCES = "lambda-managed-instances"  # [DG] on a capacity provider
 
@@ -88,6 +90,8 @@ def build_program(
     """What the guest program is told, as JSON: python/bootstrap.py, python/_lambent_starter.py."""
     environment = build_environment(version, around, stream, init_type, start)
     if start.commands:
+        if start.link is Link.FRAMES:  # its bootstrap takes this away before the function runs
+            environment[ARN_VARIABLE] = version.arn
         return json.dumps(
             {"commands": start.commands, "environment": environment, "link": start.link}
         ).encode()

@@ -121,7 +121,9 @@ class Publisher:
         interpreter = self._interpreters.get(version.runtime)
         if interpreter is None:  # it went since the version was published: `take` says so
             return Start(commands=(), link=Link.FRAMES)
-        return family_of(version.runtime).start(interpreter, version.handler)
+        return family_of(version.runtime).start(
+            interpreter, handler=version.handler, memory_mib=version.memory_mib
+        )
 
     def _folders_of(self, version: FunctionVersion) -> list[Path]:
         task, opt = self._folders.task_dir(version), self._folders.opt_dir(version)

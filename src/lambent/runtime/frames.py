@@ -49,6 +49,8 @@ class Kind(IntEnum):
     """A part of the response."""
     STREAM_END = 0x19
     """The response is whole; empty."""
+    FATAL = 0x1A
+    """JSON error payload; the guest exits after it, and that end answers with this."""
 
 
 _FROM_GUEST = {int(kind): kind for kind in Kind if kind is not Kind.INVOKE}

@@ -31,7 +31,7 @@ def how_to_get(runtime: str) -> str:
     return f"{runtime} needs nothing but this host's own libraries"
 
 
-def start(interpreter: Interpreter, handler: str) -> Start:
+def start(interpreter: Interpreter, *, handler: str, memory_mib: int) -> Start:
     """`go1.x` ran the handler itself: aws-lambda-go speaks the Runtime API as well."""
     if interpreter.runtime == "go1.x":
         commands: tuple[tuple[str, ...], ...] = ((f"/var/task/{handler}",),)

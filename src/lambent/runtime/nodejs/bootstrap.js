@@ -1,0 +1,234 @@
+// The Node.js runtime inside an execution environment: load the handler, then serve invocations.
+//
+// All that it is told is in the environment variables and in the frames. What functions can observe
+// (error payloads, log lines, the context, global awslambda) follows AWS's own runtime.
+"use strict";
+
+const { Channel, KINDS } = require("./channel.js");
+const logs = require("./console.js");
+const { makeContext } = require("./context.js");
+const { RuntimeFault, isError, toPayload } = require("./errors.js");
+const { load } = require("./handler.js");
+const stream = require("./stream.js");
+
+const RESPONSE_BYTES_MAX = 6291556; // 6 MiB + 100
+const ARN = "_LAMBENT_FUNCTION_ARN";
+const CALLBACKS_UNTIL = 22; // the last release whose runtime takes handlers with a callback
+
+const channel = new Channel();
+let running; // what the invocation that runs must do at its end
+let journal;
+
+async function main() {
+  const environment = process.env;
+  const program = {
+    handler: environment._HANDLER,
+    functionName: environment.AWS_LAMBDA_FUNCTION_NAME,
+    functionVersion: environment.AWS_LAMBDA_FUNCTION_VERSION,
+    memory: environment.AWS_LAMBDA_FUNCTION_MEMORY_SIZE,
+    logGroup: environment.AWS_LAMBDA_LOG_GROUP_NAME,
+    logStream: environment.AWS_LAMBDA_LOG_STREAM_NAME,
+    arn: environment[ARN],
+  };
+  delete environment[ARN];
+  journal = logs.setUp(channel, environment);
+  stream.install();
+  process.on("exit", () => channel.drain());
+  process.on("beforeExit", () => running?.loopIsEmpty());
+  process.on("uncaughtException", (error) => crash("Uncaught Exception", error, 129));
+  process.on("unhandledRejection", (reason) => {
+    const message = isError(reason) ? reason.toString() : String(reason);
+    const fault = new RuntimeFault("Runtime.UnhandledPromiseRejection", message);
+    fault.reason = reason;
+    crash("Unhandled Promise Rejection", fault, 128);
+  });
+  channel.listen((invoke) => serve(handler, program, invoke));
+  let handler;
+  try {
+    handler = await load(environment.LAMBDA_TASK_ROOT || "/var/task", program.handler);
+    const major = Number(process.versions.node.split(".")[0]);
+    if (handler.length > 2 && !stream.streams(handler) && major > CALLBACKS_UNTIL) {
+      throw new RuntimeFault(
+        "Runtime.CallbackHandlerDeprecated",
+        "ERROR: AWS Lambda does not support callback-based function handlers when using Node.js " +
+          "24 and later. To use Node.js 24 or later, modify your handler to use another supported " +
+          "handler form.",
+      );
+    }
+  } catch (error) {
+    journal.report("Uncaught Exception", error);
+    channel.send(KINDS.INIT_ERROR, encode(toPayload(error)), () => process.exit(1));
+    return;
+  }
+  channel.send(KINDS.READY, Buffer.alloc(0));
+}
+
+function serve(handler, program, invoke) {
+  process.env._X_AMZN_TRACE_ID = invoke.traceId;
+  if (!invoke.traceId) {
+    delete process.env._X_AMZN_TRACE_ID;
+  }
+  logs.current.requestId = invoke.requestId;
+  logs.current.tenantId = invoke.tenantId;
+  let event;
+  try {
+    event = JSON.parse(invoke.event.toString());
+  } catch (error) {
+    channel.send(KINDS.BAD_EVENT, Buffer.from(`Could not parse request body into json: ${error.message}`));
+    return;
+  }
+  channel.release(); // an empty event loop ends the invocation
+  if (stream.streams(handler)) {
+    new Streamed(handler, program, invoke).run(event);
+  } else {
+    new Buffered(handler, program, invoke).run(event);
+  }
+}
+
+// An invocation whose response is one value.
+class Buffered {
+  #answered = false;
+  #waiting; // [error, result] of a callback that waits for the event loop to be empty
+  #callbacks;
+  #handler;
+  #context;
+
+  constructor(handler, program, invoke) {
+    running = this;
+    this.#handler = handler;
+    this.#callbacks = { waits: true, settle: (error, result) => this.#settle(error, result) };
+    this.#context = makeContext(invoke, program, this.#callbacks);
+  }
+
+  run(event) {
+    try {
+      const result = this.#handler(event, this.#context, this.#callbacks.settle);
+      if (result && typeof result.then === "function") {
+        result.then(
+          (value) => this.#succeed(value),
+          (error) => this.#fail(error),
+        );
+      } else if (this.#handler.length < 3 && result !== undefined) {
+        this.#waiting ??= [null, undefined]; // AWS's runtime answers null to a plain value as well
+      }
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  fail(error) {
+    this.#fail(error);
+  }
+
+  // Nothing is left to wait for: whatever was called back is the answer, else null.
+  loopIsEmpty() {
+    const [error, result] = this.#waiting || [null, null];
+    this.#finish(error, result);
+  }
+
+  #settle(error, result) {
+    if (this.#waiting || this.#answered) {
+      return;
+    }
+    if (this.#callbacks.waits) {
+      this.#waiting = [error, result];
+    } else {
+      this.#finish(error, result);
+    }
+  }
+
+  #finish(error, result) {
+    if (error === undefined || error === null) {
+      this.#succeed(result);
+    } else {
+      this.#fail(error);
+    }
+  }
+
+  #succeed(value) {
+    let text;
+    try {
+      text = JSON.stringify(value === undefined ? null : value);
+    } catch {
+      this.#fail(new Error("Unable to stringify response body"));
+      return;
+    }
+    this.#answer(KINDS.RESPONSE, Buffer.from(text === undefined ? "null" : text));
+  }
+
+  #fail(error) {
+    if (!this.#answered) {
+      journal.report("Invoke Error", error);
+      this.#answer(KINDS.ERROR, encode(toPayload(error)));
+    }
+  }
+
+  #answer(kind, body) {
+    if (this.#answered) {
+      return;
+    }
+    this.#answered = true;
+    running = undefined;
+    channel.hold();
+    channel.send(kind, body.subarray(0, RESPONSE_BYTES_MAX + 1));
+  }
+}
+
+// An invocation whose handler writes its response.
+class Streamed {
+  #answered = false;
+  #response = new stream.ResponseStream(channel);
+  #context;
+  #handler;
+
+  constructor(handler, program, invoke) {
+    running = this;
+    this.#handler = handler;
+    this.#context = makeContext(invoke, program, { waits: false });
+    this.#response.on("finish", () => this.#answer(KINDS.STREAM_END, Buffer.alloc(0)));
+    this.#response.on("error", (error) => this.fail(error));
+  }
+
+  async run(event) {
+    try {
+      await this.#handler(event, this.#response, this.#context);
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  fail(error) {
+    if (!this.#answered) {
+      journal.report("Invoke Error", error);
+      this.#answer(KINDS.ERROR, encode(toPayload(error)));
+    }
+  }
+
+  loopIsEmpty() {
+    this.#response.end();
+  }
+
+  #answer(kind, body) {
+    if (!this.#answered) {
+      this.#answered = true;
+      running = undefined;
+      channel.hold();
+      channel.send(kind, body);
+    }
+  }
+}
+
+// What nobody caught ends the process, and the invocation with it.
+function crash(title, error, code) {
+  journal.report(title, error);
+  const kind = running ? KINDS.FATAL : KINDS.INIT_ERROR;
+  running = undefined;
+  channel.hold();
+  channel.send(kind, encode(toPayload(error)), () => process.exit(code));
+}
+
+function encode(value) {
+  return Buffer.from(JSON.stringify(value)).subarray(0, RESPONSE_BYTES_MAX + 1);
+}
+
+main();
