@@ -13,8 +13,8 @@ from lambent.settings import AUTHS, Settings
 _PORT_MAX = 65_535
 
 
-class _JoinPythons(argparse.Action):
-    """Gathers repeated `--python RUNTIME=PATH` in the form of Settings.pythons: comma-separated."""
+class _JoinRuntimes(argparse.Action):
+    """Gathers repeated `--python RUNTIME=PATH` and the like in the form of the settings: by commas."""
 
     def __call__(
         self,
@@ -142,9 +142,16 @@ def _add_host_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--python",
         dest="pythons",
-        action=_JoinPythons,
+        action=_JoinRuntimes,
         metavar="RUNTIME=PATH",
         help="one more interpreter, as python3.12=/opt/python3.12/bin/python3.12; repeatable",
+    )
+    parser.add_argument(
+        "--node",
+        dest="nodes",
+        action=_JoinRuntimes,
+        metavar="RUNTIME=PATH",
+        help="one more Node.js, as nodejs22.x=/opt/node22/bin/node; repeatable",
     )
 
 

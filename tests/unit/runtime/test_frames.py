@@ -73,7 +73,7 @@ def test_arbitrary_bytes_are_refused_or_held_but_never_crash(
     assert decoder.pending_bytes <= len(rubbish)
 
 
-@pytest.mark.parametrize("kind", [0x00, Kind.INVOKE, 0x1A, 0xFF])
+@pytest.mark.parametrize("kind", [0x00, Kind.INVOKE, 0x1B, 0xFF])
 def test_a_kind_that_no_guest_sends_is_a_protocol_error(kind: int) -> None:
     with pytest.raises(ProtocolError, match="kind"):
         FrameDecoder().feed(encode(kind, b"x"))
