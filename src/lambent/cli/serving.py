@@ -14,7 +14,7 @@ _PORT_MAX = 65_535
 
 
 class _JoinRuntimes(argparse.Action):
-    """Gathers repeated `--python RUNTIME=PATH` and the like in the form of the settings: by commas."""
+    """Gathers repeated `--python RUNTIME=PATH` and the like in the settings' form."""
 
     def __call__(
         self,
