@@ -64,6 +64,7 @@ from lambent.services.iam import Iam
 from lambent.services.iam import rows as iam_rows
 from lambent.services.logs import Logs
 from lambent.services.signer import Signer
+from lambent.services.sqs import Sqs
 from lambent.services.sts import Sts
 from lambent.settings import Settings, hot_reload_roots, parse_file_systems
 from lambent.store.database import Database
@@ -91,6 +92,7 @@ class Server:
         data = settings.data_dir
         self.database = Database(data / "lambent.db")
         self.iam = Iam(self.database, clock=self.clock, account=self.account)
+        self.sqs = Sqs(self.database, account=self.account, clock=self.clock)
         self.roles = ExecutionRoles(
             self.iam.directory, self.clock, session_s=int(settings.role_session_s)
         )
@@ -187,6 +189,7 @@ class Server:
         await self.registry.load()
         self.plane.concurrency.enforce_by(self.placement)
         await self.iam.directory.load()
+        await self.sqs.load()
         downloads = self.plane.downloads = await load_downloads(self.database, clock=self.clock)
         tokens = self.roles.tokens = await load_session_tokens(self.database)
         access = await self._make_access(tokens)
@@ -203,6 +206,7 @@ class Server:
                 "signer": Signer(self.plane.signing).operations,
                 "iam": self.iam.operations,
                 "logs": Logs(self.logs, clock=self.clock).operations,
+                "sqs": self.sqs.operations,
             },
             invoke=InvokeRoute(
                 self.invoker,
@@ -274,6 +278,7 @@ class Server:
         """Drain: running invocations finish within their time-outs; then everything ends."""
         self.http.stop_listening()
         self.queue.stop()
+        self.sqs.stop()
         self.http.drain()
         await self.invoker.drain()
         await asyncio.sleep(0)  # the last answers leave before their connections
@@ -299,6 +304,7 @@ class Server:
         await self.registry.reset()
         await self.database.write(iam_rows.delete_everything)
         await self.iam.directory.load()
+        await self.sqs.reset()
         await self.logs.clear()
         self.meter.clear()
         await self.database.write(clear_usage)
@@ -317,6 +323,7 @@ class Server:
             self.placement.expire_idle()
             self.parking.tend(read_memory())
             await self.registry.sweep()
+            await self.sqs.sweep()
 
     async def flush_usage(self) -> None:
         while True:
@@ -331,7 +338,7 @@ class Server:
         return {
             "status": "ready",
             "version": __version__,
-            "services": ["lambda", "iam", "logs", "signer", "sts"],
+            "services": ["lambda", "iam", "logs", "signer", "sqs", "sts"],
             "isolation": describe_report(report),
             "runtimes": {
                 name: {"version": one.version, "path": str(one.executable)}

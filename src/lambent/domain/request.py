@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from lambent.domain.arns import Account
@@ -20,6 +20,8 @@ class RequestContext:
     """Scheme, host and port as the caller named them, e.g. `http://127.0.0.1:4566`."""
     principal: Principal
     """Who calls: with open authentication the account's root, unless the credentials tell more."""
+    on_disconnect: Callable[[Callable[[], None]], None] = field(default=lambda act: None)
+    """Has something done once if the caller leaves before the answer."""
 
 
 Handler = Callable[[dict[str, Any], RequestContext], Awaitable[dict[str, Any]]]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from lambent.domain import limits
 from lambent.domain.arns import Account
@@ -19,7 +20,7 @@ from lambent.gateway.access import Access
 from lambent.gateway.invoke_route import InvokeRoute
 from lambent.gateway.invoke_streaming_route import InvokeStreamingRoute
 from lambent.gateway.local import LocalRoutes
-from lambent.gateway.routing import identify_service
+from lambent.gateway.routing import choose_protocol, identify_service
 from lambent.gateway.url_route import UrlRoute, is_for_url
 from lambent.http.exchange import Exchange
 from lambent.http.message import BodySink, Refusal, Request
@@ -123,7 +124,8 @@ class Gateway:
         request = exchange.request
         request_id = new_request_id()
         try:
-            service = load_service(identify_service(request))
+            name = identify_service(request)
+            service = load_service(name, choose_protocol(name, request))
         except LambdaError as error:
             lambda_service = load_service("lambda")
             send(exchange, _serialize_lambda_error(lambda_service, None, error, request_id))
@@ -148,6 +150,7 @@ class Gateway:
                 request_id=request_id,
                 endpoint=self._endpoint(request),
                 principal=caller.principal,
+                on_disconnect=partial(setattr, exchange, "on_disconnect"),
             )
             self._access.authorize(caller, service.name, operation.name, parameters)
             result = await handler(parameters, context)

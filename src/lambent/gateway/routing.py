@@ -9,10 +9,13 @@ from lambent.domain.errors import LambdaError
 from lambent.http.message import Request
 
 # The prefix of X-Amz-Target, and the Version parameter of the query protocol (botocore's models).
-_TARGETS = {"Logs_20140328": "logs"}
-_VERSIONS = {"2010-05-08": "iam", "2011-06-15": "sts"}
-_SUPPORTED = {"lambda", "iam", "sts", "logs", "signer"}
+_TARGETS = {"Logs_20140328": "logs", "AmazonSQS": "sqs"}
+_VERSIONS = {"2010-05-08": "iam", "2011-06-15": "sts", "2012-11-05": "sqs"}
+_SUPPORTED = {"lambda", "iam", "sts", "logs", "signer", "sqs"}
+_TWO_PROTOCOLS = frozenset({"sqs"})
+"""By JSON where there is a target header, else by the query protocol."""
 _SCOPE = re.compile(r"Credential=[^/,\s]*/\d{8}/[^/,\s]*/(?P<service>[a-z0-9-]+)/aws4_request")
+_QUEUE_PATH = re.compile(r"/(?:queue/[a-z0-9-]+/)?\d{12}/[\w.-]+")
 _LAMBDA_PATH = re.compile(r"^/20\d\d-\d\d-\d\d/")
 
 
@@ -34,9 +37,11 @@ def identify_service(request: Request) -> str:
             raise unknown_service(name)
         return name
     if request.path == "/":
-        version = _version_parameter(request)
+        version = _parameter(request, "Version")
         if version in _VERSIONS:
             return _VERSIONS[version]
+    elif _QUEUE_PATH.fullmatch(request.path) and _parameter(request, "Action"):
+        return "sqs"
     raise LambdaError(
         "UnknownOperationException",
         "Lambent could not tell which AWS service this request is for: "
@@ -50,11 +55,18 @@ def unknown_service(name: str) -> LambdaError:
     )
 
 
-def _version_parameter(request: Request) -> str:
+def choose_protocol(service: str, request: Request) -> str | None:
+    """The protocol that the request speaks, where the service has two."""
+    if service in _TWO_PROTOCOLS and "x-amz-target" not in request.headers:
+        return "query"
+    return None
+
+
+def _parameter(request: Request, name: str) -> str:
     text = request.query
     if request.method == "POST" and len(request.body) < 1024 * 1024:
         text = f"{text}&{request.body.decode('utf-8', 'replace')}"
     try:
-        return parse_qs(text, max_num_fields=1000).get("Version", [""])[0]
+        return parse_qs(text, max_num_fields=1000).get(name, [""])[0]
     except ValueError:
         return ""

@@ -17,6 +17,7 @@ from lambent.wire.message import WireError, WireRequest, WireResponse
 from lambent.wire.model import Operation, Service, Shape, load_service
 from lambent.wire.protocol import WireProtocol
 from lambent.wire.query import Query
+from lambent.wire.required import add_queue_url, check_required
 from lambent.wire.rest_json import RestJson
 from lambent.wire.validation import validate
 
@@ -59,7 +60,10 @@ def parse_request(
     (SerializationException), constraints (ValidationException).
     """
     params = _PROTOCOLS[service.protocol].parse(service, operation, request, labels)
-    if operation.input is not None:
+    if operation.input is not None and service.query_compatible:
+        add_queue_url(operation.input, params, request)
+        check_required(operation.input, params)
+    elif operation.input is not None:
         validate(service, operation.input, params)
     return params
 

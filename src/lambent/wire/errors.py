@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lambent.wire.model import Operation, Service, Shape
+from lambent.wire.query_compatible import QUERY_MESSAGES
 
 # Codes that are on the wire though no model has them. Marks as in domain/limits.py; those without
 # a mark are from memory of AWS's "Common Error Types" page, unverified.
@@ -79,6 +80,8 @@ def resolve_error(
         traits = shape.traits.get("error", {})
         status = traits.get("httpStatusCode", 500 if "fault" in shape.traits else _STATUS_DEFAULT)
         kept = _named_as_modelled(shape, members)
+    if service.query_compatible and service.protocol == "query" and shape is not None:
+        message = QUERY_MESSAGES[service.name].get(shape.name, message)
     return ErrorAnswer(
         code=traits.get("code", code),
         status=status,

@@ -13,7 +13,7 @@ from lambent.wire.protocol import REQUEST_ID_HEADER
 
 
 class JsonRpc:
-    """CloudWatch Logs' protocol."""
+    """The protocol of CloudWatch Logs and SQS."""
 
     def identify(self, service: Service, request: WireRequest) -> Operation:
         prefix, _, name = request.headers.get("x-amz-target", "").rpartition(".")
@@ -47,11 +47,15 @@ class JsonRpc:
     ) -> WireResponse:
         # The status of an unknown operation is 404 in the REST protocols only.
         status = 400 if answer.code == "UnknownOperationException" else answer.status
-        return WireResponse(
-            status=status,
-            headers=_headers(service, request_id),
-            body=dump_json({"__type": answer.code, **encode_error(answer)}),
-        )
+        headers = _headers(service, request_id)
+        kind = answer.code
+        if service.query_compatible:
+            fault = "Sender" if answer.sender_fault else "Receiver"
+            headers.append(("x-amzn-query-error", f"{answer.code};{fault}"))
+            name = answer.code if answer.shape is None else answer.shape.name
+            kind = f"com.amazonaws.{service.name}#{name}"
+        body = dump_json({"__type": kind, **encode_error(answer)})
+        return WireResponse(status=status, headers=headers, body=body)
 
 
 def _headers(service: Service, request_id: str) -> list[tuple[str, str]]:

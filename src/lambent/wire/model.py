@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from lambent.wire.message import WireError
+from lambent.wire.query_compatible import ERRORS, add_errors, make_query_variant
 from lambent.wire.routes import RouteTable
 
 PROTOCOLS = ("rest-json", "json", "query")
@@ -191,6 +192,8 @@ class Service:
         self.metadata: Mapping[str, Any] = document["metadata"]
         self.api_version: str = self.metadata["apiVersion"]
         self.protocol = _choose_protocol(name, self.metadata)
+        self.query_compatible = name in ERRORS
+        """See `query_compatible`."""
         self.operations: Mapping[str, Operation] = Operations(document)
         self._model: Mapping[str, Any] = document["shapes"]
         self._routes: RouteTable[Operation] | None = None
@@ -237,8 +240,10 @@ def _choose_protocol(name: str, metadata: Mapping[str, Any]) -> str:
 
 
 @cache
-def load_service(name: str) -> Service:
+def load_service(name: str, protocol: str | None = None) -> Service:
     """The service whose folder in botocore's data is `name`, e.g. `lambda`, `logs`, `sts`.
+
+    `protocol` is given for the other one of a service that is called by two.
 
     Read once a process, 5–10 ms. Raises LookupError where botocore has no such service.
     """
@@ -249,7 +254,12 @@ def load_service(name: str) -> Service:
     for path in sorted(folder.glob("*/service-2.json*"), reverse=True):
         packed = path.read_bytes()
         text = gzip.decompress(packed) if path.suffix == ".gz" else packed
-        return Service(name, json.loads(text, object_hook=_without_prose))
+        document = json.loads(text, object_hook=_without_prose)
+        if name in ERRORS:
+            add_errors(name, document)
+            if protocol == "query":
+                make_query_variant(name, document)
+        return Service(name, document)
     raise LookupError(f"botocore has no model of {name}")
 
 

@@ -1,0 +1,52 @@
+"""SQS as one: its queues, their traffic, all operations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from lambent.clock import Clock
+from lambent.domain.arns import Account
+from lambent.domain.request import Handler
+from lambent.services.sqs import rows
+from lambent.services.sqs.message_operations import MessageOperations
+from lambent.services.sqs.queue_operations import QueueOperations
+from lambent.services.sqs.queues import Queues
+from lambent.services.sqs.traffic import Traffic
+from lambent.store.database import Database
+
+
+class Sqs:
+    """Built by the app: `load` before the first call, `sweep` now and then, `stop` at the end."""
+
+    def __init__(self, database: Database, account: Account, clock: Clock) -> None:
+        self._database = database
+        self.queues = Queues(database, account, clock)
+        self.traffic = Traffic(self.queues, database)
+
+    @property
+    def operations(self) -> Mapping[str, Handler]:
+        return {
+            **QueueOperations(self.queues, self.traffic).operations,
+            **MessageOperations(self.queues, self.traffic).operations,
+        }
+
+    async def load(self) -> None:
+        """All queues and the states of all messages, from the disk."""
+        await self.queues.load()
+
+    async def sweep(self) -> None:
+        """Delete what is too old."""
+        await self.traffic.sweep()
+
+    def stop(self) -> None:
+        """Answer those who wait."""
+        self.traffic.stop()
+
+    async def reset(self) -> None:
+        """Back to no queues."""
+        for queue in self.queues:
+            self.traffic.end_waits(queue)
+            queue.deleted = True
+        await self._database.write(rows.delete_everything)
+        self.traffic.fresh.clear()
+        await self.queues.load()
