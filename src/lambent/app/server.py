@@ -112,6 +112,7 @@ class Server:
         )
         file_systems = parse_file_systems(settings.file_systems)
         self.host_folders = HostFolders(file_systems)
+        self.snapshots = Snapshots(self.backend)
         self.publisher = Publisher(
             self.files,
             self.backend,
@@ -119,31 +120,35 @@ class Server:
             self.interpreters,
             how_to_get=how_to_get,
             host_folders=self.host_folders,
+            snapshots=self.snapshots,
         )
         self.ledger = ConcurrencyLedger(settings.concurrency)
-        self.placement = Placement(
-            Platform(
-                launcher=self.publisher,
-                specs=Specs(self.files),
-                logs=self.logs,
-                meter=self.meter,
-                clock=self.clock,
-                tasks=tasks,
-                loop=asyncio.get_running_loop(),
-                around=Surroundings(
-                    region=settings.region,
-                    endpoint_url=f"http://127.0.0.1:{INSIDE_PORT}",
-                    credentials=self.roles.credentials,
-                ),
-                runtime_apis=self.runtime_apis,
-                stream_bytes_per_s=settings.stream_bytes_per_s,
+        platform = Platform(
+            launcher=self.publisher,
+            specs=Specs(self.files),
+            logs=self.logs,
+            meter=self.meter,
+            clock=self.clock,
+            tasks=tasks,
+            loop=asyncio.get_running_loop(),
+            around=Surroundings(
+                region=settings.region,
+                endpoint_url=f"http://127.0.0.1:{INSIDE_PORT}",
+                credentials=self.roles.credentials,
             ),
+            runtime_apis=self.runtime_apis,
+            snapshots=self.snapshots,
+            stream_bytes_per_s=settings.stream_bytes_per_s,
+        )
+        self.snapshots.platform = platform
+        self.placement = Placement(
+            platform,
             self.ledger,
             environments_max=environments_max(settings),
             idle_timeout_s=settings.idle_timeout_s,
             age_max_s=settings.role_session_s - EXPIRY_MARGIN_S,
         )
-        self.snapshots = Snapshots()
+        self.placement.on_retired = self.snapshots.drop
         self.host_folders.retire = self.placement.retire
         self.registry = Registry(
             account=self.account,
@@ -288,6 +293,7 @@ class Server:
         """End every process and store what is pending; also after a start that failed."""
         self.queue.close()
         self.placement.stop()
+        self.snapshots.close()
         self.host_folders.close()
         await self.parking.close()
         await self.backend.stop()
@@ -302,6 +308,7 @@ class Server:
         """Back to empty: functions, layers, roles, logs, bill; environments end."""
         await self.queue.reset()
         await self.registry.reset()
+        self.snapshots.drop_all()
         await self.database.write(iam_rows.delete_everything)
         await self.iam.directory.load()
         await self.sqs.reset()

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import replace
 from typing import Protocol, cast
 
 from lambent.domain.function import FunctionVersion
 from lambent.domain.invocation import Invocation
 from lambent.environment.channel import Channel
+from lambent.environment.container_credentials import ContainerCredentials
 from lambent.environment.http_link import HttpLink
 from lambent.environment.output import OutputLog
 from lambent.environment.platform import Platform
@@ -56,7 +58,9 @@ class Guest(asyncio.Protocol):
         *,
         stream_name: str,
         init_type: str,
+        template: bool = False,
     ) -> None:
+        """`template`: its sandbox is to be forked once it is initialised (SnapStart)."""
         self._version = version
         self._host = host
         self._platform = platform
@@ -64,6 +68,10 @@ class Guest(asyncio.Protocol):
         self._out = out
         self._stream_name = stream_name
         self._init_type = init_type
+        self._template = template
+        self._credentials: ContainerCredentials | None = None
+        if template or version.optimized:
+            self._credentials = ContainerCredentials(lambda: platform.around.credentials(version))
         self._sandbox: Sandbox | None = None
         self._generation = 0
         self._exit: SandboxExit | None = None
@@ -73,6 +81,10 @@ class Guest(asyncio.Protocol):
         self._start = platform.launcher.start(version)
         self.asks = self._start.link is Link.HTTP
         """Whether the runtime asks for each invocation: it is free only once it has."""
+
+    @property
+    def sandbox(self) -> Sandbox | None:
+        return self._sandbox
 
     def launch(self) -> None:
         """Take a sandbox and start the runtime in it."""
@@ -194,6 +206,8 @@ class Guest(asyncio.Protocol):
         if self.asks:
             self._http = HttpLink(self._version, self._host)
             self._platform.runtime_apis.serve(sandbox.sandbox_id, self._http)
+        elif self._credentials is not None:
+            self._platform.runtime_apis.serve(sandbox.sandbox_id, self._credentials)
         try:
             program = build_program(
                 self._version,
@@ -201,8 +215,10 @@ class Guest(asyncio.Protocol):
                 self._stream_name,
                 self._start,
                 init_type=self._init_type,
+                token="" if self._credentials is None else self._credentials.token,
             )
-            await sandbox.bind(self._platform.specs.spec(self._version, program))
+            spec = self._platform.specs.spec(self._version, program)
+            await sandbox.bind(replace(spec, template=True) if self._template else spec)
             if generation == self._generation:
                 await self._loop.create_connection(lambda: self, sock=sandbox.channel)
                 if generation == self._generation:

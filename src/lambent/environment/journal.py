@@ -21,6 +21,7 @@ class Journal:
 
     def __init__(self, version: FunctionVersion, platform: Platform) -> None:
         self._version = version
+        self._restored = version.optimized
         self._clock: Clock = platform.clock
         self._runtime_arn = Account(region=platform.around.region).runtime_arn(version.runtime)
         self.stream_name = lines.stream_name(platform.clock.wall_s(), version.version)
@@ -38,11 +39,18 @@ class Journal:
         return OutputLog(stream, self._clock)
 
     def init_started(self, phase: Phase) -> None:
-        """INIT_START."""
-        self.out.event(lines.format_init_start(self._version.runtime, self._runtime_arn))
+        """INIT_START or RESTORE_START."""
+        write = lines.format_restore_start if self._restored else lines.format_init_start
+        self.out.event(write(self._version.runtime, self._runtime_arn))
 
     def init_done(self, init_ms: float, phase: Phase) -> None:
-        """Nothing: START follows."""
+        """Nothing: START follows. A restore has a report."""
+        if self._restored:
+            self.out.event(lines.format_restore_report(init_ms, status=None, error_type=None))
+
+    def snapshot_done(self, init_ms: float) -> None:
+        """INIT_REPORT of an init that a snapshot is taken of."""
+        self.out.event(lines.format_snapshot_report(init_ms))
 
     def start(self, invocation: Invocation, wall_s: float) -> None:
         start = lines.format_start(invocation.request_id, self._version.version)
@@ -74,6 +82,7 @@ class Journal:
             init_ms=init_ms,
             status=status,
             error_type=error_type,
+            restored=self._restored,
         )
         if self.xray:
             report += self.xray
@@ -96,7 +105,11 @@ class Journal:
     def init_failed(
         self, elapsed_ms: float, phase: Phase, *, status: str, error_type: str | None
     ) -> None:
-        """INIT_REPORT, which only a failed init has."""
+        """INIT_REPORT, which only a failed init has; of a restore RESTORE_REPORT."""
+        if self._restored:
+            text = lines.format_restore_report(elapsed_ms, status=status, error_type=error_type)
+            self.out.event(text)
+            return
         self.out.event(
             lines.format_init_report(
                 elapsed_ms,

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import secrets
 from typing import Any
 
 from lambent.clock import Clock
+from lambent.domain.arns import LATEST
 from lambent.domain.function import FunctionVersion
 from lambent.domain.invocation import Invocation
 from lambent.environment.journal import Journal
 from lambent.environment.lifecycle import Phase
 from lambent.environment.output import OutputLog
 from lambent.environment.platform import Platform
+from lambent.environment.program import SNAP_START
 from lambent.observe import lines, records
 from lambent.observe.logs import LogStream
 
@@ -65,6 +68,8 @@ class JsonJournal(Journal):
 
     def __init__(self, version: FunctionVersion, platform: Platform, provisioned: bool) -> None:
         self._init_type = "provisioned-concurrency" if provisioned else "on-demand"
+        if version.snap_start and version.version != LATEST:
+            self._init_type = SNAP_START
         self._level = records.LEVELS[version.system_log_level or "INFO"]
         super().__init__(version, platform)
 
@@ -74,12 +79,12 @@ class JsonJournal(Journal):
 
     def init_started(self, phase: Phase) -> None:
         version = self._version
+        begun = {"initializationType": self._init_type, "phase": _phase(phase)}
         self._write(
             records.INFO,
-            "initStart",
+            "restoreStart" if self._restored else "initStart",
             {
-                "initializationType": self._init_type,
-                "phase": _phase(phase),
+                **({} if self._restored else begun),
                 "runtimeVersion": lines.runtime_version(version.runtime),
                 "runtimeVersionArn": self._runtime_arn,
                 "functionName": version.name,
@@ -88,6 +93,9 @@ class JsonJournal(Journal):
         )
 
     def init_done(self, init_ms: float, phase: Phase) -> None:
+        if self._restored:
+            self._restore_done(records.DEBUG, init_ms, {"status": "success"})
+            return
         record = {
             "initializationType": self._init_type,
             "phase": _phase(phase),
@@ -96,6 +104,14 @@ class JsonJournal(Journal):
         self._write(records.DEBUG, "initRuntimeDone", record)
         metrics = {"durationMs": round(init_ms, 3)}
         self._write(records.DEBUG, "initReport", {**record, "metrics": metrics})
+
+    def snapshot_done(self, init_ms: float) -> None:
+        self.init_done(init_ms, Phase.INIT)
+
+    def _restore_done(self, level: int, restore_ms: float, record: dict[str, Any]) -> None:
+        self._write(level, "restoreRuntimeDone", record)
+        metrics = {"durationMs": round(restore_ms, 3)}
+        self._write(level, "restoreReport", {**record, "metrics": metrics})
 
     def start(self, invocation: Invocation, wall_s: float) -> None:
         if invocation.log_tail:
@@ -132,7 +148,10 @@ class JsonJournal(Journal):
             "memorySizeMB": self._version.memory_mib,
             "maxMemoryUsedMB": peak_mib,
         }
-        if init_ms is not None:
+        if init_ms is not None and self._restored:
+            metrics["restoreDurationMs"] = round(init_ms, 3)
+            metrics["billedRestoreDurationMs"] = math.ceil(init_ms)
+        elif init_ms is not None:
             metrics["initDurationMs"] = round(init_ms, 3)
         self._write(level, "report", {**record, "metrics": metrics})
         self._account.ran(billed, status is not None)
@@ -147,13 +166,17 @@ class JsonJournal(Journal):
     def init_failed(
         self, elapsed_ms: float, phase: Phase, *, status: str, error_type: str | None
     ) -> None:
+        failed: dict[str, Any] = {"status": status}
+        if error_type is not None:
+            failed["errorType"] = error_type
+        if self._restored:
+            self._restore_done(records.WARN, elapsed_ms, failed)
+            return
         record: dict[str, Any] = {
             "initializationType": self._init_type,
             "phase": _phase(phase),
-            "status": status,
+            **failed,
         }
-        if error_type is not None:
-            record["errorType"] = error_type
         self._write(records.WARN, "initRuntimeDone", record)
         metrics = {"durationMs": round(elapsed_ms, 3)}
         self._write(records.WARN, "initReport", {**record, "metrics": metrics})

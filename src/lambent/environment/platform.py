@@ -55,6 +55,18 @@ class SpecFactory(Protocol):
     def spec(self, version: FunctionVersion, program: bytes) -> SandboxSpec: ...
 
 
+class SnapshotSource(Protocol):
+    """What environments of versions with SnapStart begin from."""
+
+    def holds(self, version: FunctionVersion) -> bool:
+        """Whether the snapshot is there."""
+        ...
+
+    async def hold(self, version: FunctionVersion) -> None:
+        """Make it again; never raises: taking a sandbox says what went wrong."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Platform:
     """What every environment of this server works with."""
@@ -68,4 +80,5 @@ class Platform:
     loop: asyncio.AbstractEventLoop
     around: Surroundings
     runtime_apis: RuntimeApis
+    snapshots: SnapshotSource | None = None
     stream_bytes_per_s: float = limits.STREAM_BYTES_PER_S

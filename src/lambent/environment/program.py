@@ -21,6 +21,8 @@ RUNTIME_API = "127.0.0.1:9001"
 
 ARN_VARIABLE = "_LAMBENT_FUNCTION_ARN"
 
+SNAP_START = "snap-start"  # [DG] AWS_LAMBDA_INITIALIZATION_TYPE
+CREDENTIALS_URI = f"http://{RUNTIME_API}/2021-04-23/credentials"
 MANAGED_INSTANCES = "lambda-managed-instances"  # [DG] on a capacity provider
 
 
@@ -36,9 +38,18 @@ class Surroundings:
 
 
 def build_environment(
-    version: FunctionVersion, around: Surroundings, stream: str, init_type: str, start: Start
+    version: FunctionVersion,
+    around: Surroundings,
+    stream: str,
+    init_type: str,
+    start: Start,
+    token: str = "",
 ) -> dict[str, str]:
-    """All variables of one environment: AWS's, then the function's own (never a reserved one)."""
+    """All variables of one environment: AWS's, then the function's own (never a reserved one).
+
+    With a `token` (SnapStart) credentials are to be asked for by it, and of the log's group and
+    stream nothing is told: Developer Guide, "Monitoring for Lambda SnapStart".
+    """
     values = {
         "AWS_ENDPOINT_URL": around.endpoint_url,
         "LANG": "en_US.UTF-8",
@@ -49,7 +60,7 @@ def build_environment(
         **start.environment,
     }
     values.update(version.environment or {})
-    credentials = around.credentials(version)
+    values.update(_of_one(version, around, stream) if not token else _of_snapshots(token))
     values.update(
         {
             "_HANDLER": version.handler,
@@ -61,12 +72,7 @@ def build_environment(
             "AWS_LAMBDA_INITIALIZATION_TYPE": (
                 init_type if version.capacity_provider is None else MANAGED_INSTANCES
             ),
-            "AWS_LAMBDA_LOG_GROUP_NAME": version.log_group,
-            "AWS_LAMBDA_LOG_STREAM_NAME": stream,
             "AWS_LAMBDA_RUNTIME_API": RUNTIME_API,
-            "AWS_ACCESS_KEY_ID": credentials.key_id,
-            "AWS_SECRET_ACCESS_KEY": credentials.secret,
-            "AWS_SESSION_TOKEN": credentials.token,
             "LAMBDA_TASK_ROOT": TASK_ROOT,
             "LAMBDA_RUNTIME_DIR": RUNTIME_DIR,
         }
@@ -79,6 +85,25 @@ def build_environment(
     return values
 
 
+def _of_one(version: FunctionVersion, around: Surroundings, stream: str) -> dict[str, str]:
+    """What one environment alone has."""
+    credentials = around.credentials(version)
+    return {
+        "AWS_LAMBDA_LOG_GROUP_NAME": version.log_group,
+        "AWS_LAMBDA_LOG_STREAM_NAME": stream,
+        "AWS_ACCESS_KEY_ID": credentials.key_id,
+        "AWS_SECRET_ACCESS_KEY": credentials.secret,
+        "AWS_SESSION_TOKEN": credentials.token,
+    }
+
+
+def _of_snapshots(token: str) -> dict[str, str]:
+    return {
+        "AWS_CONTAINER_CREDENTIALS_FULL_URI": CREDENTIALS_URI,
+        "AWS_CONTAINER_AUTHORIZATION_TOKEN": token,
+    }
+
+
 def build_program(
     version: FunctionVersion,
     around: Surroundings,
@@ -86,9 +111,10 @@ def build_program(
     start: Start,
     *,
     init_type: str = "on-demand",
+    token: str = "",
 ) -> bytes:
     """What the guest program is told, as JSON: python/bootstrap.py, python/_lambent_starter.py."""
-    environment = build_environment(version, around, stream, init_type, start)
+    environment = build_environment(version, around, stream, init_type, start, token)
     if start.commands:
         if start.link is Link.FRAMES:  # its bootstrap takes this away before the function runs
             environment[ARN_VARIABLE] = version.arn

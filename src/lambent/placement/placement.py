@@ -51,6 +51,8 @@ class Placement:
         self.environments_max = environments_max
         self.most_of: Callable[[FunctionVersion], int | None] = lambda version: None
         """The most environments that one version may have; None: only the host bounds it."""
+        self.on_retired: Callable[[str, str | None], None] = lambda name, version: None
+        """Told what is not to be run any more."""
         self.count = 0
         """Environments alive on this host."""
 
@@ -65,6 +67,7 @@ class Placement:
 
     def retire(self, name: str, version: str | None = None) -> None:
         """What `name` (or one `version` of it) runs has changed or gone: nothing new reaches it."""
+        self.on_retired(name, version)
         for key, pool in list(self._pools.items()):
             if pool.version.name == name and version in (None, pool.version.version):
                 del self._pools[key]

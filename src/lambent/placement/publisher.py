@@ -15,6 +15,7 @@ from lambent.domain.interpreter import Interpreter
 from lambent.placement.host_folders import HostFolders
 from lambent.placement.parking import Parking
 from lambent.placement.preload import PRELOAD, choose_preload
+from lambent.placement.snapshots import Snapshots
 from lambent.runtime.catalogue import FAMILIES, family_of
 from lambent.runtime.families.start import Link, Start
 from lambent.sandbox.interface import Sandbox, SandboxBackend, SandboxSpec
@@ -65,6 +66,7 @@ class Publisher:
         *,
         how_to_get: Callable[[str], str],
         host_folders: HostFolders,
+        snapshots: Snapshots,
     ) -> None:
         self._folders = folders
         self._backend = backend
@@ -72,6 +74,7 @@ class Publisher:
         self._interpreters = interpreters
         self._how_to_get = how_to_get
         self._host_folders = host_folders
+        self._snapshots = snapshots
         self._preloads: dict[tuple[str, ...], str] = {}
         self._compiled: set[tuple[int, str]] = set()
         """Inode of a folder (a digest may go and come back) and runtime."""
@@ -109,7 +112,12 @@ class Publisher:
         return found
 
     async def take(self, version: FunctionVersion) -> Sandbox:
-        """A blank sandbox for `version`: parked or new. Raises LambdaError: a folder is gone."""
+        """A blank sandbox for `version`: parked or new; or one restored from its snapshot.
+
+        Raises LambdaError: a folder is gone, or no snapshot can be made.
+        """
+        if version.optimized:
+            return await self._snapshots.restore(version)
         if self._host_folders.needed(version):
             folders = await self._host_folders.take(version)
             preload = await self.preload(version)

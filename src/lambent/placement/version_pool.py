@@ -11,6 +11,7 @@ from lambent.domain.errors import LambdaError, throttled
 from lambent.domain.function import FunctionVersion
 from lambent.environment.environment import Environment
 from lambent.environment.platform import Lease, Platform
+from lambent.environment.restored import open_environment
 from lambent.placement.concurrency import (
     ACCOUNT_EXHAUSTED,
     ACCOUNT_RATE,
@@ -221,7 +222,7 @@ class VersionPool:
         if not provisioned and not function.starts.take(now):  # the Reason here is unverified
             return ACCOUNT_RATE if function.reserved is None else RESERVED_RATE
         self._placement.count += 1
-        environment = Environment(self.version, self, self._platform, provisioned=provisioned)
+        environment = open_environment(self.version, self, self._platform, provisioned=provisioned)
         environment.expires_at = Instant(now + self._placement.age_max_s - self.version.timeout_s)
         self.pool.starting(environment, provisioned=provisioned)
         environment.start()

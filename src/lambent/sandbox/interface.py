@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -55,6 +56,8 @@ class SandboxSpec:
     """Share of processors (1.0 = one); the ceiling is the next whole number."""
     processes_max: int
     hostname: str
+    template: bool = False
+    """Whether it is to be forked once its program is initialised, and never serves itself."""
     program: bytes
     """Handed to the guest program once the jail is shut; opaque here."""
 
@@ -88,6 +91,25 @@ class Sandbox(Protocol):
 
     async def close(self) -> None:
         """Give back cgroup, network and descriptors; after `exited`, or kills first."""
+        ...
+
+
+class Template(Protocol):
+    """An initialised sandbox from which others are forked."""
+
+    on_empty: Callable[[], None]
+    """Called whenever the last of its forks has ended."""
+
+    @property
+    def alive(self) -> bool: ...
+
+    @property
+    def forks(self) -> int:
+        """How many of them live."""
+        ...
+
+    def close(self) -> None:
+        """Fork no more; those that live end with the template's own sandbox."""
         ...
 
 
@@ -137,6 +159,17 @@ class SandboxBackend(Protocol):
 
     async def compile(self, interpreter: Interpreter, folder: Path, *, preload: str) -> None:
         """Compile the *.py in `folder` in a jail of its own, bounded; failures are tolerated."""
+        ...
+
+    def open_template(self, sandbox: Sandbox) -> Template:
+        """What forks `sandbox`, which was bound as a template and is initialised. OSError."""
+        ...
+
+    async def restore(self, template: Template) -> Sandbox:
+        """A fork, to be bound: of the spec it takes hostname, limits and program.
+
+        Raises OSError.
+        """
         ...
 
     async def stop(self) -> None: ...

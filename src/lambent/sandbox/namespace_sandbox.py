@@ -11,16 +11,35 @@ import socket
 import struct
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Protocol
 
 from .cgroups import Cgroup
 from .interface import HostFolder, SandboxExit, SandboxSpec
 from .network import Network
 from .root_plan import stage
-from .zygote_process import ZygoteProcess
+from .zygote_process import Spawned
 
 _BIND_HEADER = struct.Struct("<II")
 _MIB = 1024 * 1024
 COMPILE_SECONDS_MAX = 10
+
+
+class Parent(Protocol):
+    """What a sandbox is forked by: a zygote, or a template."""
+
+    async def spawn(
+        self,
+        sandbox: Spawned,
+        descriptors: list[int],
+        *,
+        cgroup: str,
+        network: bool,
+        park: bool,
+    ) -> int: ...
+
+    def knows(self, sandbox_id: str) -> bool: ...
+
+    def kill(self, sandbox_id: str) -> None: ...
 
 
 class NamespaceSandbox:
@@ -30,7 +49,7 @@ class NamespaceSandbox:
         self,
         sandbox_id: str,
         *,
-        zygote: ZygoteProcess,
+        zygote: Parent,
         channel: socket.socket,
         output: int,
         uid: int,
@@ -38,7 +57,9 @@ class NamespaceSandbox:
         folders: Sequence[HostFolder],
         on_listeners: Callable[[str, list[int]], None],
         release: Callable[[NamespaceSandbox], Awaitable[None]],
+        restored: bool = False,
     ) -> None:
+        """`restored`: it is the fork of a template, and has its code already."""
         loop = asyncio.get_running_loop()
         self.sandbox_id = sandbox_id
         self.channel = channel
@@ -59,6 +80,7 @@ class NamespaceSandbox:
         self._folders = [[staged, folder.target] for staged, folder in stage(folders)]
         self._on_listeners = on_listeners
         self._release = release
+        self._restored = restored
         self._out_of_memory = False
         self._bound = False
         self._closed = False
@@ -170,7 +192,7 @@ class NamespaceSandbox:
 
     def _settings(self, spec: SandboxSpec) -> dict[str, object]:
         return {
-            "kind": "run",
+            "kind": "restore" if self._restored else "template" if spec.template else "run",
             "task": None if spec.task_dir is None else self._relative(spec.task_dir),
             "opt": None if spec.opt_dir is None else self._relative(spec.opt_dir),
             "folders": self._folders,

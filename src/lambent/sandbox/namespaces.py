@@ -20,11 +20,12 @@ from lambent.domain.errors import PlatformFault
 from lambent.domain.interpreter import Interpreter
 
 from .cgroups import CgroupBackend, CgroupsUnavailable
-from .interface import GuestProgram, HostFolder, IsolationReport
+from .interface import GuestProgram, HostFolder, IsolationReport, Sandbox, Template
 from .namespace_report import HostFacts, describe_isolation
-from .namespace_sandbox import COMPILE_SECONDS_MAX, NamespaceSandbox
+from .namespace_sandbox import COMPILE_SECONDS_MAX, NamespaceSandbox, Parent
 from .network import Network
 from .root_plan import RootPlan, plan_root
+from .template_link import TemplateLink
 from .zygote_process import ZygoteFailed, ZygoteProcess, launcher_command
 
 __all__ = ["NamespaceBackend", "NamespacesUnavailable", "ZygoteFailed", "probe_host"]
@@ -35,6 +36,7 @@ _IDLE_FOLDER_ZYGOTES_MAX = 4
 """A zygote with folders of the host serves few functions: no more wait for them than this."""
 _UID_FIRST = 200_000
 _UIDS = 60_000
+_UID_OF_TEMPLATE = -1
 _PROBE_TIMEOUT_S = 10.0
 _COMPILE_TIMEOUT_S = COMPILE_SECONDS_MAX + 2.0
 _COMPILE_MEMORY_MIB = 1024
@@ -163,6 +165,15 @@ class NamespaceBackend:
         finally:
             await sandbox.close()
 
+    def open_template(self, sandbox: Sandbox) -> TemplateLink:
+        assert isinstance(sandbox, NamespaceSandbox)
+        return TemplateLink(sandbox)
+
+    async def restore(self, template: Template) -> NamespaceSandbox:
+        """Raises ZygoteFailed, OSError."""
+        assert isinstance(template, TemplateLink)
+        return await self._fork(template, _UID_OF_TEMPLATE, with_network=True, park=False)
+
     async def stop(self) -> None:
         self._stopped = True
         for sandbox in list(self._sandboxes.values()):
@@ -194,20 +205,34 @@ class NamespaceBackend:
         folders: tuple[HostFolder, ...] = (),
     ) -> NamespaceSandbox:
         zygote = await self._zygote(interpreter, preload, folders)
+        return await self._fork(
+            zygote, self._take_uid(), with_network=with_network, park=park, folders=folders
+        )
+
+    async def _fork(
+        self,
+        parent: Parent,
+        uid: int,
+        *,
+        with_network: bool,
+        park: bool,
+        folders: tuple[HostFolder, ...] = (),
+    ) -> NamespaceSandbox:
         ours, theirs = socket.socketpair()
         output, output_write = os.pipe()
         ours.setblocking(False)
         os.set_blocking(output, False)
         sandbox = NamespaceSandbox(
             secrets.token_hex(8),
-            zygote=zygote,
+            zygote=parent,
             channel=ours,
             output=output,
-            uid=self._take_uid(),
+            uid=uid,
             code_root=self._code_root,
             folders=folders,
             on_listeners=self._pass_listeners,
             release=self._release,
+            restored=isinstance(parent, TemplateLink),
         )
         self._sandboxes[sandbox.sandbox_id] = sandbox
         inside = [theirs.detach(), output_write]
@@ -215,7 +240,7 @@ class NamespaceBackend:
             how, cgroup_fds = self._make_cgroup(sandbox)
             inside += cgroup_fds
             handed, inside = inside, []
-            sandbox.pid = await zygote.spawn(
+            sandbox.pid = await parent.spawn(
                 sandbox, handed, cgroup=how, network=with_network, park=park
             )
             if with_network:
@@ -225,7 +250,7 @@ class NamespaceBackend:
         except BaseException:
             for descriptor in inside:
                 os.close(descriptor)
-            if not zygote.knows(sandbox.sandbox_id):
+            if not parent.knows(sandbox.sandbox_id):
                 sandbox.on_exited(signal.SIGKILL)  # it never was
             await sandbox.close()
             raise

@@ -62,6 +62,12 @@ class Channel:
                 after_in_child=self._after_fork_in_child,
             )
 
+    def adopt(self, sock: socket.socket) -> None:
+        """In a fork that the server asked for: it has a conversation of its own."""
+        sock.setblocking(True)
+        sock.set_inheritable(False)
+        self._sock = sock
+
     # Sending
 
     def post(self, kind: int, body: bytes) -> None:

@@ -30,6 +30,7 @@ import _lambent_context  # type: ignore[import-not-found]
 import _lambent_logging  # type: ignore[import-not-found]
 import _lambent_marshal  # type: ignore[import-not-found]
 import _lambent_sdk  # type: ignore[import-not-found]
+import _lambent_snapshot  # type: ignore[import-not-found]
 import _lambent_stream  # type: ignore[import-not-found]
 import _lambent_supervisor  # type: ignore[import-not-found]
 
@@ -70,7 +71,14 @@ class Fault(Exception):
         self.trace = trace or []
 
 
-def run(channel: socket.socket, program: Union[bytes, Dict[str, Any]]) -> NoReturn:
+def run_template(channel: socket.socket, program: bytes, forks: Any) -> NoReturn:
+    """Initialise, then be forked (SnapStart); the forks serve. `forks`: see guest/template.py."""
+    run(channel, program, forks)
+
+
+def run(
+    channel: socket.socket, program: Union[bytes, Dict[str, Any]], forks: Any = None
+) -> NoReturn:
     """Initialise as `program` says (see the frames' documentation) and serve; ends the process."""
     status = 1
     link: Optional[frames.Channel] = None
@@ -81,7 +89,7 @@ def run(channel: socket.socket, program: Union[bytes, Dict[str, Any]]) -> NoRetu
                 channel, {"link": "frames"}, lambda frames_end: run(frames_end, settings)
             )
         link = frames.Channel(channel)
-        status = _run(link, channel, settings)
+        status = _run(link, channel, settings, forks)
     except SystemExit as leaving:
         status = _exit_status(leaving)
     except BaseException:
@@ -95,7 +103,7 @@ def run(channel: socket.socket, program: Union[bytes, Dict[str, Any]]) -> NoRetu
     os._exit(status)
 
 
-def _run(link: frames.Channel, channel: socket.socket, program: Dict[str, Any]) -> int:
+def _run(link: frames.Channel, channel: socket.socket, program: Dict[str, Any], forks: Any) -> int:
     log_format = program.get("log_format") or "Text"
     _take_over_process(program["environment"], link)
     level = program["environment"].get("AWS_LAMBDA_LOG_LEVEL", "")
@@ -108,6 +116,8 @@ def _run(link: frames.Channel, channel: socket.socket, program: Dict[str, Any]) 
 
     try:
         handler = _load_handler(program["handler"])
+        if forks is not None:
+            channel, program = _lambent_snapshot.take(link, channel, forks)
     except Exception as problem:
         logging.warning(_INIT_WARNING)
         link.post(frames.INIT_ERROR, _bounded_error(report(_error_payload(problem, ""))))

@@ -5,34 +5,26 @@ opens the listening sockets, configures its network as the first message on its 
 up and waits. The *bind message* says what it is to be; with it the last mounts are made, every
 other descriptor is closed and the jail shut. Then the guest program runs.
 
-Both messages: u32 length of the JSON that follows, u32 length of the program after it, both
-little-endian.
+Both messages: see birth.py.
 """
 
 from __future__ import annotations
 
 # The public module turns numbers into enums, 0.1 ms in a fresh child.
 import _signal  # type: ignore[import-not-found]  # typeshed leaves it out
-import array
-import fcntl
 import gc
 import json
 import os
 import socket
-import struct
 import sys
 import traceback
 from typing import Any, NoReturn
 
-from . import compiler, interface_up, jail, syscalls
+from . import birth, compiler, jail, syscalls, template
 
 EXIT_JAIL_FAILED = 71  # EX_OSERR of sysexits.h
 
-_BIND_HEADER = struct.Struct("<II")
 _CHANNEL_FD = 3
-_LISTEN_BACKLOG = 128
-_SIOCSIFFLAGS = 0x8914
-_LOOPBACK_UP = struct.pack("16sh22x", b"lo", 0x1 | 0x40)
 
 
 def run(
@@ -55,25 +47,14 @@ def run(
             os.write(cgroup_fd, b"0")  # by our own hand it costs no grace period of the kernel's
         program = _become_sandbox(blueprint, sandbox_id, channel_fd, output_fd, with_network, park)
     except BaseException as error:
-        _report_failure(blueprint.control, sandbox_id, error)
+        birth.report_failure(blueprint.control, sandbox_id, error)
         os._exit(code)
     if program is None:
         os._exit(0)
     try:
-        code = _run_program(blueprint.program, program)
+        code = _run_program(blueprint.program, *program)
     finally:
         os._exit(code)
-
-
-def _report_failure(control: socket.socket, sandbox_id: str, error: BaseException) -> None:
-    """To the server; once the control socket is closed, as the sandbox's output."""
-    text = "".join(traceback.format_exception_only(type(error), error)).strip()
-    where = traceback.extract_tb(error.__traceback__)
-    message = "{} (in {})".format(text, where[-1].name if where else "?")
-    try:
-        control.send(json.dumps({"failed": sandbox_id, "error": message[:2000]}).encode())
-    except OSError:
-        os.write(2, message.encode() + b"\n")
 
 
 def _become_sandbox(
@@ -83,8 +64,11 @@ def _become_sandbox(
     output_fd: int,
     with_network: bool,
     park: bool,
-) -> bytes | None:
-    """All up to the closed jail; returns the guest program's bytes, None when there is nothing."""
+) -> tuple[bytes, Any] | None:
+    """All up to the closed jail; returns the guest program's bytes, None when there is nothing.
+
+    With them for a template what its program calls, see guest/template.py.
+    """
     syscalls.prctl(syscalls.PR_SET_PDEATHSIG, _signal.SIGKILL, "parent-death signal")
     # kill(0) reaches a whole process group, whatever pid namespaces its members are in: with the
     # zygote's an ordinary user's function could kill all others. A session has its own autogroup
@@ -93,12 +77,12 @@ def _become_sandbox(
     _signal.set_wakeup_fd(-1)
     _signal.signal(_signal.SIGCHLD, _signal.SIG_DFL)
     has_proc = jail.mount_proc(blueprint.in_user_namespace)
-    listeners = _listen(blueprint.ports)
+    listeners = birth.listen(blueprint.ports)
     channel = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, fileno=channel_fd)
     if park:
         _warm_up(blueprint.program)
-    _announce(blueprint.control, sandbox_id, listeners)
-    bound = _receive_all(channel, with_network, blueprint)
+    birth.announce(blueprint.control, sandbox_id, listeners)
+    bound = birth.receive_all(channel, with_network, blueprint)
     if bound is None:
         return None
     settings, program = bound
@@ -111,20 +95,11 @@ def _become_sandbox(
     os.chdir("/var/task")
     sys.path[:0] = blueprint.python_paths
     gc.enable()
-    return program
-
-
-def _listen(ports: tuple[int, ...]) -> list[socket.socket]:
-    """Bring the loopback interface up and listen there; the server accepts."""
-    listeners: list[socket.socket] = []
-    control = socket.socket(socket.AF_INET, socket.SOCK_STREAM, 0)
-    fcntl.ioctl(control, _SIOCSIFFLAGS, _LOOPBACK_UP)
-    for port in ports:
-        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, 0) if listeners else control
-        listener.bind(("127.0.0.1", port))
-        listener.listen(_LISTEN_BACKLOG)
-        listeners.append(listener)
-    return listeners
+    if settings["kind"] != "template":
+        return program, None
+    template.step_aside()
+    template.remember_user()
+    return program, template.Template(blueprint, has_proc)
 
 
 def _warm_up(program: Any) -> None:
@@ -137,57 +112,6 @@ def _warm_up(program: Any) -> None:
         raise ValueError
     except ValueError:
         pass
-
-
-def _announce(control: socket.socket, sandbox_id: str, listeners: list[socket.socket]) -> None:
-    message = json.dumps({"warmed": sandbox_id}).encode()
-    descriptors = array.array("i", [listener.fileno() for listener in listeners])
-    rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, descriptors)] if listeners else []
-    control.sendmsg([message], rights)  # blocks while the server is slow, as it should
-    for listener in listeners:
-        listener.detach()  # closed with all others; a finaliser would warn, for 0.1 ms
-
-
-def _receive(channel: socket.socket) -> tuple[dict[str, Any], bytes] | None:
-    """(settings, program), or None when the server let go of a parked sandbox."""
-    header = channel.recv(_BIND_HEADER.size, socket.MSG_WAITALL)
-    if len(header) < _BIND_HEADER.size:
-        return None
-    settings_length, program_length = _BIND_HEADER.unpack(header)
-    total = settings_length + program_length
-    body = channel.recv(total, socket.MSG_WAITALL)
-    if len(body) < total:
-        return None
-    return json.loads(body[:settings_length]), body[settings_length:]
-
-
-def _receive_all(
-    channel: socket.socket, with_network: bool, blueprint: jail.Blueprint
-) -> tuple[dict[str, Any], bytes] | None:
-    """Take the messages in the order they come, acting on each at once; the bind message.
-
-    A sandbox for which somebody waits is bound while the server still makes its interface.
-    """
-    bound = None
-    while bound is None or with_network:
-        message = _receive(channel)
-        if message is None:
-            return None
-        settings = message[0]
-        if settings["kind"] == "network":
-            with_network = False
-            if settings["name"]:
-                interface_up.configure_interface(
-                    settings["name"],
-                    settings["address"],
-                    settings["prefix_len"],
-                    settings["gateway"],
-                )
-            continue
-        bound = message
-        if settings["kind"] == "run":
-            jail.mount_code(blueprint, settings)
-    return bound
 
 
 def _take_descriptors(
@@ -204,11 +128,14 @@ def _take_descriptors(
     syscalls.close_from(_CHANNEL_FD + 1)
 
 
-def _run_program(module: Any, program: bytes) -> int:
+def _run_program(module: Any, program: bytes, forks: Any) -> int:
     """The guest program's exit code."""
     channel = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, fileno=_CHANNEL_FD)
     try:
-        module.run(channel, program)
+        if forks is None:
+            module.run(channel, program)
+        else:
+            module.run_template(channel, program, forks)
         code = 0
     except SystemExit as stop:
         code = stop.code if isinstance(stop.code, int) else int(stop.code is not None)

@@ -44,6 +44,7 @@ class Blueprint:
         program: Any,
         control: socket.socket,
         in_user_namespace: bool,
+        template_filter: syscalls.SeccompFilter | None = None,
         hidden: tuple[str, ...] = (),
     ) -> None:
         """`program` is the guest program's module; `python_paths` come first in sys.path.
@@ -53,6 +54,7 @@ class Blueprint:
         self.ports = ports
         self.python_paths = python_paths
         self.filter = filter
+        self.template_filter = template_filter
         self.program = program
         self.control = control
         self.in_user_namespace = in_user_namespace
@@ -104,17 +106,19 @@ def shut(blueprint: Blueprint, settings: dict[str, Any], has_proc: bool) -> None
         os.setgroups([])
         os.setresgid(uid, uid, uid)
         os.setresuid(uid, uid, uid)
-    _limit_resources(settings)
+    limit_resources(settings)
     syscalls.drop_capabilities()
     # A change of user clears both of these.
     syscalls.prctl(syscalls.PR_SET_DUMPABLE, 1, "dumpable")
     syscalls.prctl(syscalls.PR_SET_PDEATHSIG, _SIGKILL, "parent-death signal")
     syscalls.prctl(syscalls.PR_SET_NO_NEW_PRIVS, 1, "no_new_privs")
-    if blueprint.filter is not None:
-        blueprint.filter.install()
+    template = settings["kind"] == "template"
+    chosen = blueprint.template_filter if template else blueprint.filter
+    if chosen is not None:
+        chosen.install()
 
 
-def _limit_resources(settings: dict[str, Any]) -> None:
+def limit_resources(settings: dict[str, Any]) -> None:
     """After the user namespace is made: its ceiling for *all* of our user's processes is our own
     limit at that time.
     """
@@ -126,7 +130,11 @@ def _limit_resources(settings: dict[str, Any]) -> None:
     if settings["data_bytes_max"] is not None:
         limits[resource.RLIMIT_DATA] = settings["data_bytes_max"]
     for limit, value in limits.items():
-        resource.setrlimit(limit, (value, value))
+        most = value
+        if limit == resource.RLIMIT_NPROC and settings["kind"] == "template":
+            # What it has when it makes a user namespace bounds all of these together.
+            most = resource.getrlimit(limit)[1]
+        resource.setrlimit(limit, (value, most))
 
 
 def _become_user_of_own_namespace(has_proc: bool) -> None:

@@ -93,7 +93,10 @@ _SOCKET = {_X86_64: 41, _AARCH64: 198}
 _PERSONALITY = {_X86_64: 135, _AARCH64: 92}
 _CLONE3 = 435
 
+_OF_TEMPLATES = ("mount", "sethostname")
 _CLONE_NEW_ANY = 0x7E020000
+_CLONE_NEW_TEMPLATE = 0x7C020000
+"""User, mount, pid, network, IPC and UTS; no cgroup namespace."""
 _AF_UNIX, _AF_INET, _AF_INET6, _AF_NETLINK = 1, 2, 10, 16
 _SOCK_RAW, _SOCK_PACKET = 3, 10
 _PERSONALITY_QUERY = 0xFFFFFFFF
@@ -106,8 +109,11 @@ _CHAIN_MAX = 4
 _JUMP_EQUAL, _JUMP_GREATER_EQUAL, _JUMP_BITS = 0x15, 0x35, 0x45
 
 
-def build_filter(machine: str) -> bytes:
-    """The program's bytes (8 an instruction) for `machine`, x86_64 or aarch64; else ValueError."""
+def build_filter(machine: str, *, template: bool = False) -> bytes:
+    """The program's bytes (8 an instruction) for `machine`, x86_64 or aarch64; else ValueError.
+
+    `template`: what is forked may enter new namespaces, all at once, and mount in them.
+    """
     if machine not in _AUDIT_ARCH:
         raise ValueError("no seccomp filter for " + machine)
     column = 0 if machine == _X86_64 else 1
@@ -119,12 +125,13 @@ def build_filter(machine: str) -> bytes:
     ]
     if machine == _X86_64:
         program += [(_JUMP_GREATER_EQUAL, 0, 1, _X32_BIT), (_RETURN, 0, 0, _KILL)]
-    program += _when(_CLONE[machine], _clone_rule())
+    program += _when(_CLONE[machine], _template_clone_rule() if template else _clone_rule())
     program += _when(_SOCKET[machine], _socket_rule())
     program += _when(_PERSONALITY[machine], _personality_rule())
     # Its flags lie in memory, where a filter cannot look: ENOSYS makes glibc fall back to clone.
     program += _when(_CLONE3, [(_RETURN, 0, 0, _ENOSYS)])
-    columns = (numbers[column] for numbers in FORBIDDEN.values())
+    allowed = _OF_TEMPLATES if template else ()
+    columns = (numbers[column] for name, numbers in FORBIDDEN.items() if name not in allowed)
     program += _search(sorted(number for number in columns if number is not None))
     return b"".join(struct.pack("=HBBI", *instruction) for instruction in program)
 
@@ -154,6 +161,18 @@ def _clone_rule() -> list[Instruction]:
     return [
         (_LOAD, 0, 0, _ARGUMENT),
         (_JUMP_BITS, 0, 1, _CLONE_NEW_ANY),
+        (_RETURN, 0, 0, _EPERM),
+        (_RETURN, 0, 0, _ALLOW),
+    ]
+
+
+def _template_clone_rule() -> list[Instruction]:
+    """No new namespace, or every one of a sandbox at once."""
+    return [
+        (_LOAD, 0, 0, _ARGUMENT),
+        (_AND, 0, 0, _CLONE_NEW_ANY),
+        (_JUMP_EQUAL, 2, 0, 0),
+        (_JUMP_EQUAL, 1, 0, _CLONE_NEW_TEMPLATE),
         (_RETURN, 0, 0, _EPERM),
         (_RETURN, 0, 0, _ALLOW),
     ]

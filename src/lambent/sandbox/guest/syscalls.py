@@ -48,6 +48,8 @@ PR_CAP_AMBIENT = 47
 _PR_CAP_AMBIENT_CLEAR_ALL = 4
 _SECCOMP_MODE_FILTER = 2
 
+_F_GETFL = 3
+
 _AARCH64 = platform.machine() == "aarch64" if sys.platform == "linux" else False
 _SYS_CLONE = 220 if _AARCH64 else 56
 _SYS_PIVOT_ROOT = 41 if _AARCH64 else 155
@@ -152,6 +154,11 @@ def drop_bounding_set() -> None:
         number = ctypes.c_ulong(capability)
         if _libc.prctl(PR_CAPBSET_DROP, number, zero, zero, zero) < 0:
             return  # past the last one that this kernel knows
+
+
+def descriptor_flags(descriptor: int) -> int:
+    """O_RDONLY and the like, as it was opened."""
+    return _check(_libc.fcntl(descriptor, _F_GETFL), "fcntl")
 
 
 def close_from(first: int) -> None:

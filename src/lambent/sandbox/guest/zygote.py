@@ -47,13 +47,15 @@ def main(arguments: list[str]) -> None:
     machine = platform.machine()
     try:
         code = seccomp.build_filter(machine)
+        template_code = seccomp.build_filter(machine, template=True)
     except ValueError:
-        code = None
+        code = template_code = b""
     syscalls.drop_bounding_set()
     blueprint = jail.Blueprint(
         ports=tuple(config["ports"]),
         python_paths=tuple(config["python_paths"]),
         filter=syscalls.SeccompFilter(code) if code else None,
+        template_filter=syscalls.SeccompFilter(template_code) if template_code else None,
         program=program,
         control=control,
         in_user_namespace=in_user_namespace,
@@ -64,7 +66,7 @@ def main(arguments: list[str]) -> None:
         "version": platform.python_version(),
         "machine": machine,
         "user_namespace": in_user_namespace,
-        "seccomp": code is not None,
+        "seccomp": bool(code),
         "bounding_set": True,
     }
     # A fork takes along one thread only; locks that another holds would stay locked for ever.
