@@ -166,8 +166,6 @@ class Server:
             file_systems=file_systems,
             hot_reload_roots=hot_reload_roots(settings),
         )
-        self.snap_start = SnapStart(self.registry, self.snapshots, tasks)
-        self.plane.versions.begin_snapshot = self.snap_start.begin
         self.placement.most_of = self.plane.function_scalings.environments_max
         self.invoker = Invoker(
             self.plane.functions, self.ledger, self.placement, self.meter, self.clock
@@ -245,7 +243,9 @@ class Server:
         self.http = HttpServer(gateway, HTTP_LIMITS)
         self.port = await self.http.listen(self.settings.host, self.settings.port)
         await self.queue.start()
-        self.snap_start.resume()
+        snap_start = SnapStart(self.registry, self.snapshots, self._tasks)
+        self.plane.versions.begin_snapshot = snap_start.begin
+        snap_start.resume()
 
     def _url_access(self, access: Access) -> UrlAccess:
         """Who may call function URLs, by the setting."""
