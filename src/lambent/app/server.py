@@ -178,6 +178,7 @@ class Server:
             clock=self.clock,
             tasks=tasks,
             delay_scale=settings.async_delay_scale,
+            targets={"sqs": self.sqs.target},
         )
         self.http: HttpServer
         self.port = 0

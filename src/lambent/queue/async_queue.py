@@ -10,7 +10,7 @@ import asyncio
 import json
 import logging
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Protocol
 
@@ -25,6 +25,7 @@ from lambent.invoke.invoker import Invoker
 from lambent.queue.backlog import Backlog, Taken
 from lambent.queue.records import build_record
 from lambent.queue.retry import Again, Condition, Ended, Result, decide, is_too_old
+from lambent.queue.targets import Landing, Letter, Target, dead_letter_attributes
 from lambent.store import events as rows
 from lambent.store.database import Database
 from lambent.tasks import Tasks
@@ -70,7 +71,9 @@ class AsyncQueue:
         clock: Clock,
         tasks: Tasks,
         delay_scale: float = 1.0,
+        targets: Mapping[str, Target] | None = None,
     ) -> None:
+        """`targets`: by the service in their ARNs, e.g. `sqs`; functions are targets anyway."""
         self._account = account
         self._database = database
         self._invoker = invoker
@@ -78,6 +81,7 @@ class AsyncQueue:
         self._clock = clock
         self._tasks = tasks
         self._delay_scale = delay_scale
+        self._targets = targets or {}
         self._backlog = Backlog()
         self._fresh: dict[str, AsyncEvent] = {}
         self._fresh_bytes = 0
@@ -289,23 +293,28 @@ class AsyncQueue:
 
     def _end(self, event: AsyncEvent, ended: Ended, outcome: Outcome | None) -> None:
         """Delete the row, together with what follows from the end."""
-        delivery = self._deliveries.delivery(event.function_name, event.qualifier)
-        succeeded = ended.condition is Condition.SUCCESS
-        named = (delivery.on_success,) if succeeded else (delivery.on_failure, delivery.dead_letter)
-        targets = [target for target in named if target]
-        if succeeded and not targets:
+        letters = self._letters(event, ended, outcome)
+        if not letters and ended.condition is Condition.SUCCESS:
             self._commit(lambda c: rows.delete_event(c, event.request_id))
             return
+        followers, landings, refused = [], [], []
+        for target, letter in letters:
+            if (follower := self._follower(target, letter)) is not None:
+                followers.append(follower)
+            elif (landing := self._land(target, letter)) is not None:
+                landings.append(landing)
+            else:
+                refused.append((target, letter.body))
+                _warn(event, ended, target)
         now_s = self._clock.wall_s()
-        record = json.dumps(build_record(event, ended, outcome, self._account, now_s))
-        followers = {target: self._follower(target, record, event) for target in targets or [""]}
 
         def write(connection: sqlite3.Connection) -> None:
             rows.delete_event(connection, event.request_id)
-            for target, follower in followers.items():
-                if follower is not None:
-                    rows.insert_event(connection, self._account, follower)
-                    continue
+            for follower in followers:
+                rows.insert_event(connection, self._account, follower)
+            for landing in landings:
+                landing.write(connection)
+            for target, record in refused:
                 rows.insert_discard(
                     connection,
                     self._account,
@@ -314,21 +323,49 @@ class AsyncQueue:
                     record=record,
                     now_s=now_s,
                 )
+            if refused:
                 rows.trim_discards(connection, DISCARDS_MAX)
 
-        for target, follower in followers.items():
-            if follower is None:
-                log.warning(
-                    "event %s of %s ended as %s%s; it is kept among the discards",
-                    event.request_id,
-                    event.function_name,
-                    ended.condition,
-                    f" and {target} cannot take its record" if target else "",
-                )
         future = self._commit(write)
-        admitted = [follower for follower in followers.values() if follower is not None]
-        if admitted:
-            future.add_done_callback(lambda done: self._follow(done, admitted))
+        for landing in landings:
+            future.add_done_callback(landing.settle_by)
+        if followers:
+            future.add_done_callback(lambda done: self._follow(done, followers))
+
+    def _letters(
+        self, event: AsyncEvent, ended: Ended, outcome: Outcome | None
+    ) -> list[tuple[str, Letter]]:
+        """(target, what it gets); a failure without a target has one for the discards, as ''.
+
+        A chain goes on through a target, so that a loop of destinations ends as any other.
+        """
+        delivery = self._deliveries.delivery(event.function_name, event.qualifier)
+        succeeded = ended.condition is Condition.SUCCESS
+        destination = delivery.on_success if succeeded else delivery.on_failure
+        dead_letter = "" if succeeded else delivery.dead_letter
+        if succeeded and not destination:
+            return []
+        chain = event.trace_id or new_trace(event.request_id, event.accepted_s)
+        trace = advance(chain, event.function_name).decode("latin-1")
+        letters = []
+        if destination or not dead_letter:
+            now_s = self._clock.wall_s()
+            record = build_record(event, ended, outcome, self._account, now_s)
+            letters.append((destination, Letter(body=json.dumps(record), trace=trace)))
+        if dead_letter:
+            attributes = dead_letter_attributes(event, ended, outcome)
+            body = event.payload.decode("utf-8", "replace") or "{}"
+            letters.append((dead_letter, Letter(body=body, attributes=attributes, trace=trace)))
+        return letters
+
+    def _land(self, target: str, letter: Letter) -> Landing | None:
+        service = (target.split(":") + [""] * 3)[2]
+        found = self._targets.get(service)
+        try:
+            return None if found is None else found.prepare(target, letter)
+        except LambdaError as error:
+            log.warning("%s refuses a record: %s", target, error)
+            return None
 
     def _follow(self, done: asyncio.Future[None], followers: list[AsyncEvent]) -> None:
         if not done.cancelled() and done.exception() is None:
@@ -336,18 +373,14 @@ class AsyncQueue:
                 self._admit(follower)
             self.pump()
 
-    def _follower(self, target: str, record: str, event: AsyncEvent) -> AsyncEvent | None:
-        """The event that a function as destination gets; None where the target takes none.
-
-        It goes on with the chain of `event`, so that a loop of destinations ends as any other.
-        """
+    def _follower(self, target: str, letter: Letter) -> AsyncEvent | None:
+        """The event that a function as destination gets; None where the target is none."""
         if ":lambda:" not in target:
             return None
         try:
             ref = parse_function_ref(target, self._account)
-            chain = event.trace_id or new_trace(event.request_id, event.accepted_s)
-            trace_id = advance(chain, event.function_name)
-            return self.new_event(ref.name, ref.qualifier, record.encode(), trace_id=trace_id)
+            trace_id = letter.trace.encode("latin-1")
+            return self.new_event(ref.name, ref.qualifier, letter.body.encode(), trace_id=trace_id)
         except LambdaError:
             return None
 
@@ -370,6 +403,16 @@ def _result_of(error: LambdaError) -> Result:
     if error.code == "ResourceNotFoundException":
         return Result.GONE
     return Result.NOT_RUN if error.code in _NOT_RUN else Result.FUNCTION_FAILED
+
+
+def _warn(event: AsyncEvent, ended: Ended, target: str) -> None:
+    log.warning(
+        "event %s of %s ended as %s%s; it is kept among the discards",
+        event.request_id,
+        event.function_name,
+        ended.condition,
+        f" and {target} cannot take its record" if target else "",
+    )
 
 
 def _log_fault(done: asyncio.Future[None]) -> None:

@@ -8,9 +8,11 @@ from lambent.clock import Clock
 from lambent.domain.arns import Account
 from lambent.domain.request import Handler
 from lambent.services.sqs import rows
+from lambent.services.sqs.local import LocalQueues
 from lambent.services.sqs.message_operations import MessageOperations
 from lambent.services.sqs.queue_operations import QueueOperations
 from lambent.services.sqs.queues import Queues
+from lambent.services.sqs.target import QueueTarget
 from lambent.services.sqs.traffic import Traffic
 from lambent.store.database import Database
 
@@ -22,6 +24,8 @@ class Sqs:
         self._database = database
         self.queues = Queues(database, account, clock)
         self.traffic = Traffic(self.queues, database)
+        self.local = LocalQueues(self.queues, self.traffic, account.account_id)
+        self.target = QueueTarget(self.local)
 
     @property
     def operations(self) -> Mapping[str, Handler]:
