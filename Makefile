@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
 
-.PHONY: demo test check format docs bench clean
+.PHONY: demo test check format docs conformance bench clean
 
 demo: $(STAMP)
 	@$(BIN)/python -I examples/demo.py
@@ -26,6 +26,9 @@ format: $(DEV_STAMP)
 
 docs: $(STAMP)
 	$(BIN)/python -m tools.generate_docs
+
+conformance: $(DEV_STAMP)
+	$(BIN)/python -m tools.conformance
 
 bench: $(DEV_STAMP)
 	$(BIN)/python -m benchmarks.run

@@ -1,0 +1,64 @@
+"""The runtimes that the suite runs on this host, and a function in the language of each."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from lambent.runtime.catalogue import find_runtimes
+
+FUNCTIONS = Path(__file__).parent / "functions"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Language:
+    """How the one function of the suite is deployed in a language."""
+
+    prefix: str
+    """Of the names of its runtimes."""
+    handler: str
+    error_type: str
+    """Of the error that the function raises on purpose."""
+    files: Callable[[Path], Mapping[str, bytes]]
+    """What the package holds; may build it, in the folder given."""
+    memory_mib: int = 256
+
+
+def one_file(source: str, name: str) -> Callable[[Path], Mapping[str, bytes]]:
+    return lambda _folder: {name: (FUNCTIONS / source).read_bytes()}
+
+
+LANGUAGES = (
+    Language(
+        prefix="python",
+        handler="app.handler",
+        error_type="ValueError",
+        files=one_file("python.py", "app.py"),
+        memory_mib=128,
+    ),
+    Language(
+        prefix="nodejs",
+        handler="app.handler",
+        error_type="RangeError",
+        files=one_file("nodejs.js", "app.js"),
+    ),
+    Language(
+        prefix="provided",
+        handler="unused",
+        error_type="ValueError",
+        files=one_file("provided.py", "bootstrap"),
+    ),
+)
+
+
+def found() -> dict[str, Language]:
+    """Runtime → its language, of the runtimes that this host has."""
+    runtimes = find_runtimes({}, os.environ)
+    return {
+        runtime: language
+        for runtime in runtimes
+        for language in LANGUAGES
+        if runtime.startswith(language.prefix)
+    }
