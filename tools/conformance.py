@@ -51,7 +51,7 @@ def main() -> int:
     results = Results()
     code = pytest.main(["-q", str(ROOT / "tests" / "conformance")], plugins=[results])
     PAGE.write_text(format_table(results.outcomes), encoding="utf-8")
-    print(f"wrote {PAGE.relative_to(ROOT)}")
+    sys.stdout.write(f"wrote {PAGE.relative_to(ROOT)}\n")
     return int(code)
 
 
