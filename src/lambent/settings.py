@@ -46,6 +46,8 @@ class Settings:
     """More interpreters, as `python3.12=/path/to/python,…`; found before any other."""
     nodes: str = ""
     """More Node.js, as `nodejs22.x=/path/to/node,…`; found before any other."""
+    rubies: str = ""
+    """More Rubies, as `ruby3.4=/path/to/ruby,…`; found before any other."""
     hot_reload: str = "auto"
     """Folders of the host, separated by commas, under which code may be run in place; `auto`: any
     with open authentication, none with iam."""

@@ -125,7 +125,11 @@ def describe_report(report: IsolationReport) -> dict[str, Any]:
 
 def runtime_settings(settings: Settings) -> dict[str, str]:
     """Where the operator said that languages are, by family."""
-    return {"python": settings.pythons, "nodejs": settings.nodes}
+    return {
+        "python": settings.pythons,
+        "nodejs": settings.nodes,
+        "ruby": settings.rubies,
+    }
 
 
 def environments_max(settings: Settings) -> int:

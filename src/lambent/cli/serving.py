@@ -153,6 +153,13 @@ def _add_host_options(parser: argparse.ArgumentParser) -> None:
         metavar="RUNTIME=PATH",
         help="one more Node.js, as nodejs22.x=/opt/node22/bin/node; repeatable",
     )
+    parser.add_argument(
+        "--ruby",
+        dest="rubies",
+        action=_JoinRuntimes,
+        metavar="RUNTIME=PATH",
+        help="one more Ruby, as ruby3.4=/opt/ruby-3.4/bin/ruby; repeatable",
+    )
 
 
 def _port(text: str) -> int:

@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from typing import cast
 
 from lambent.domain.interpreter import Interpreter
-from lambent.runtime.families import nodejs, provided, python
+from lambent.runtime.families import nodejs, provided, python, ruby
 from lambent.runtime.families.start import Family
 
 FAMILIES: Mapping[str, Family] = {
     "python": cast(Family, python),
     "nodejs": cast(Family, nodejs),
+    "ruby": cast(Family, ruby),
     "provided": cast(Family, provided),
 }
 """By name; in the order in which they are shown."""

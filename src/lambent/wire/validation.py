@@ -98,7 +98,9 @@ class _Rule:
         traits = shape.traits
         self.low: float | None = traits.get("min")
         self.high: float | None = traits.get("max")
-        self.enum: frozenset[str] | None = frozenset(traits["enum"]) if "enum" in traits else None
+        self.enum: frozenset[str] | None = None
+        if "enum" in traits:
+            self.enum = frozenset(traits["enum"]) | OWN_VALUES.get(shape.name, frozenset())
         self.pattern: re.Pattern[str] | None = None
         if "pattern" in traits and shape.kind == "string":
             self.pattern = compile_pattern(traits["pattern"])
@@ -145,6 +147,8 @@ def _member_rules(shape: Shape) -> Iterator[tuple[str, str, Shape, bool, bool]]:
             yield name, name[0].lower() + name[1:], member, name in required, must_check
 
 
+OWN_VALUES: Mapping[str, frozenset[str]] = {"Runtime": frozenset({"ruby3.1"})}
+"""[own] By shape: what is taken although AWS's model lacks it (Debian 12's own Ruby)."""
 _CONSTRAINTS = frozenset(("min", "max", "pattern", "enum"))
 
 
