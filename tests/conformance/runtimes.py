@@ -55,7 +55,7 @@ LANGUAGES = (
 
 def found() -> dict[str, Language]:
     """Runtime → its language, of the runtimes that this host has."""
-    runtimes = find_runtimes({}, os.environ)
+    runtimes = find_runtimes({"nodejs": os.environ.get("LAMBENT_NODES", "")}, os.environ)
     return {
         runtime: language
         for runtime in runtimes
