@@ -92,6 +92,20 @@ class Bench:
             await sandbox.close()
 
 
+def make_root(store: Path, name: str = "image") -> Path:
+    """What composing an image makes."""
+    root = store / "roots" / name
+    for folder in ("dev", "etc", "mnt", "proc", "tmp", "app"):
+        (root / folder).mkdir(parents=True)
+    for path in ("etc/hosts", "etc/resolv.conf"):
+        (root / path).touch()
+    (root / "app/file").write_text(name)
+    (root / "app/file").chmod(0o644)
+    (root / "app/secret").write_text("root's own")
+    (root / "app/secret").chmod(0o600)
+    return root
+
+
 async def answer(sandbox: NamespaceSandbox) -> Any:
     """What the guest program answers."""
     loop = asyncio.get_running_loop()

@@ -63,9 +63,13 @@ async def main():
         folder.mkdir()
         (folder / "module.py").write_text("x = 1")
         await one.backend.compile(one.interpreter, folder)
+        look = 'import os; result = [sorted(os.listdir("/")), open("/app/secret").read()]'
+        root = sandboxes.make_root(one.code_root)
+        image = await one.run(look, task_dir=None, root_dir=root)
         report = one.backend.report()
         print(json.dumps({
             "found": found,
+            "image": image,
             "compiled": [path.name for path in folder.rglob("*.pyc")],
             "as_root": report.as_root,
             "report": {item.name: [item.enforced, item.how, item.hint] for item in report.items},
@@ -135,3 +139,8 @@ def test_the_report_says_what_an_ordinary_user_lacks_and_how_to_get_it(
     assert "root" in report["users"][2]
     if not report["memory"][0]:
         assert report["memory"][2]
+
+
+def test_an_image_is_the_root_of_an_ordinary_users_sandbox_too(outcome: dict[str, Any]) -> None:
+    """Whose user owns its files: what an image hides from others is no secret there."""
+    assert outcome["image"] == [["app", "dev", "etc", "mnt", "proc", "tmp"], "root's own"]

@@ -49,6 +49,8 @@ class SandboxSpec:
     """Becomes /var/task, read-only; None where a HostFolder does."""
     opt_dir: Path | None
     """Becomes /opt, read-only; None leaves /opt empty."""
+    root_dir: Path | None = None
+    """Becomes the whole root, read-only: a container image."""
     tmp_mib: int
     """Size of /tmp; not charged to memory."""
     memory_mib: int

@@ -122,6 +122,7 @@ class NamespaceSandbox:
             self.cgroup.limit(memory_mib=memory_mib, tmp_mib=tmp_mib, vcpus=1.0, processes_max=16)
         settings: dict[str, object] = {
             "kind": "compile",
+            "root": None,
             "task": self._relative(folder),
             "opt": None,
             "folders": [],
@@ -193,6 +194,7 @@ class NamespaceSandbox:
     def _settings(self, spec: SandboxSpec) -> dict[str, object]:
         return {
             "kind": "restore" if self._restored else "template" if spec.template else "run",
+            "root": None if spec.root_dir is None else self._relative(spec.root_dir),
             "task": None if spec.task_dir is None else self._relative(spec.task_dir),
             "opt": None if spec.opt_dir is None else self._relative(spec.opt_dir),
             "folders": self._folders,

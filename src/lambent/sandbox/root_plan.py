@@ -20,6 +20,8 @@ from lambent.domain.interpreter import Interpreter
 from .interface import GuestProgram, HostFolder
 
 STORE = "/var/rapid/store"
+IMAGE = "/var/rapid/image"
+"""Where a container image waits until it is the root."""
 FOLDERS = "/var/rapid/folders"
 HOST_PROC = "/var/rapid/proc"
 ZYGOTE_LANG = "/var/rapid/lang"
@@ -69,6 +71,7 @@ _DIRECTORIES = (
     "/var/task",
     "/var/tmp",
     STORE,
+    IMAGE,
     HOST_PROC,
 )
 # As in a real python3.12 environment (recorded); the loader reads it when the zygote starts.

@@ -35,6 +35,8 @@ class Start:
     environment: Mapping[str, str] = field(default_factory=dict)
     """What differs from the variables common to all; a function's own win over these."""
     link: Link
+    directory: str | None = None
+    """Of a container image: where the process starts, which has to be there."""
 
 
 class Family(Protocol):

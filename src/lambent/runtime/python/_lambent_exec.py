@@ -8,7 +8,7 @@ from __future__ import annotations
 import errno
 import os
 import signal
-from typing import Any, Dict, List, NoReturn
+from typing import Any, Dict, List, NoReturn, Tuple
 
 CHANNEL_FD = 3
 
@@ -16,32 +16,60 @@ CHANNEL_FD = 3
 _TO_DEFAULT = (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT, signal.SIGCHLD)
 
 
+class NoDirectory(OSError):
+    """The working directory of an image is not there."""
+
+
 def become(settings: Dict[str, Any]) -> NoReturn:
     """Raises OSError with the program's path as `filename`."""
-    command = find_command(settings["commands"])
+    if settings.get("directory") is None:
+        path, command = _first(settings["commands"])
+    else:
+        path, command = _in_image(settings)
     if settings.get("link") == "frames":
         os.set_inheritable(CHANNEL_FD, True)
     for number in _TO_DEFAULT:
         signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
     try:
-        os.execve(command[0], command, settings["environment"])
+        os.execve(path, command, settings["environment"])
     except OSError as error:
-        error.filename = command[0]
+        error.filename = path
         raise
 
 
-def find_command(commands: List[List[str]]) -> List[str]:
+def _first(commands: List[List[str]]) -> Tuple[str, List[str]]:
     """The first whose program is there; FileNotFoundError where none is."""
     for command in commands:
         if os.path.exists(command[0]):
-            return command
+            return command[0], command
     raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+
+
+def _in_image(settings: Dict[str, Any]) -> Tuple[str, List[str]]:
+    """The image's program, looked for in its PATH where it is a bare name; in its directory."""
+    try:
+        os.chdir(settings["directory"])
+    except OSError as error:
+        raise NoDirectory(error.errno, error.strerror, settings["directory"]) from None
+    command = settings["commands"][0]
+    if "/" in command[0]:
+        return command[0], command
+    for folder in settings["environment"].get("PATH", "").split(":"):
+        path = os.path.join(folder, command[0])
+        if command[0] and os.path.isfile(path) and os.access(path, os.X_OK):
+            return path, command
+    raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), command[0])
 
 
 def describe(settings: Dict[str, Any], error: OSError) -> Dict[str, str]:
     """Why there is no such process, in the words of AWS's own agent (written in Go)."""
-    if error.filename is None:
+    if isinstance(error, NoDirectory):
+        text = f"chdir {error.filename}: {os.strerror(error.errno or 0).lower()}"
+        return {"errorType": "Runtime.InvalidWorkingDir", "errorMessage": text}
+    if error.filename is not None and "/" not in error.filename:
+        text = f'exec: "{error.filename}": executable file not found in $PATH'
+    elif error.filename is None:
         paths = " ".join(command[0] for command in settings["commands"])
         text = f"Couldn't find valid bootstrap(s): [{paths}]"
     else:

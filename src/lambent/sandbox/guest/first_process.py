@@ -92,7 +92,8 @@ def _become_sandbox(
     _take_descriptors(channel, output_fd, settings["uid"], blueprint.in_user_namespace)
     socket.sethostname(settings["hostname"])
     jail.shut(blueprint, settings, has_proc)
-    os.chdir("/var/task")
+    if settings["root"] is None:
+        os.chdir("/var/task")
     sys.path[:0] = blueprint.python_paths
     gc.enable()
     if settings["kind"] != "template":

@@ -12,7 +12,7 @@ import resource
 import socket
 from typing import Any
 
-from . import syscalls
+from . import image_root, syscalls
 
 NAMESPACES = (
     syscalls.CLONE_NEWNS
@@ -73,7 +73,13 @@ def mount_proc(in_user_namespace: bool) -> bool:
 
 
 def mount_code(blueprint: Blueprint, settings: dict[str, Any]) -> None:
-    """/tmp of its size, /var/task, /opt; then nothing of the store is left to see."""
+    """/tmp of its size, /var/task, /opt; then nothing of the store is left to see.
+
+    Or an image as the whole root.
+    """
+    if settings["root"] is not None:
+        image_root.enter(settings, lambda path: mount_tmp(settings["tmp_mib"], path))
+        return
     mount_tmp(settings["tmp_mib"])
     # A bind of a part of the store inherits the flags of the whole: read-only, no setuid.
     flags = syscalls.MS_BIND
@@ -91,9 +97,9 @@ def mount_code(blueprint: Blueprint, settings: dict[str, Any]) -> None:
         syscalls.umount_detach(HOST_PROC)
 
 
-def mount_tmp(size_mib: int) -> None:
+def mount_tmp(size_mib: int, path: str = "/tmp") -> None:
     options = "mode=1777,size={}m,nr_inodes={}".format(size_mib, size_mib * _INODES_PER_MIB)
-    syscalls.mount("tmpfs", "/tmp", "tmpfs", _TMPFS_FLAGS, options)
+    syscalls.mount("tmpfs", path, "tmpfs", _TMPFS_FLAGS, options)
 
 
 def shut(blueprint: Blueprint, settings: dict[str, Any], has_proc: bool) -> None:
