@@ -53,6 +53,15 @@ class Settings:
     with open authentication, none with iam."""
     file_systems: str = ""
     """Folders that stand for access points of file systems, as `arn=/folder,…`."""
+    image_folders: str = "auto"
+    """Folders of the host, separated by commas, from which images may be read (oci:/folder and the
+    like); `auto`: any with open authentication, none with iam."""
+    registries: str = ""
+    """Hosts that images may be pulled from, with their port, separated by commas; empty: any."""
+    plain_registries: str = ""
+    """Those of them that are spoken to without TLS; loopback is at all times."""
+    docker_config: str = ""
+    """The config.json with the logins of registries; empty: Docker's own."""
     stream_bytes_per_s: int = 2 * 1024 * 1024
     """What a streamed response may send a second after its first 6 MiB; 32 KiB to 64 MiB."""
     auth: str = "open"
@@ -110,9 +119,18 @@ def parse_file_systems(text: str) -> dict[str, Path]:
 
 def hot_reload_roots(settings: Settings) -> tuple[str, ...] | None:
     """The folders under which code may be run in place; None: anywhere."""
-    if settings.hot_reload == "auto":
+    return _folders(settings.hot_reload, settings)
+
+
+def image_folders(settings: Settings) -> tuple[str, ...] | None:
+    """The folders from which images may be read; None: anywhere."""
+    return _folders(settings.image_folders, settings)
+
+
+def _folders(text: str, settings: Settings) -> tuple[str, ...] | None:
+    if text == "auto":
         return None if settings.auth == "open" else ()
-    return tuple(filter(None, settings.hot_reload.split(",")))
+    return tuple(filter(None, text.split(",")))
 
 
 def _convert(name: str, kind: str, raw: str) -> object:

@@ -66,7 +66,7 @@ def with_images(
 
 async def pull(images: Images, uri: str, architecture: str = "x86_64") -> tuple[Image, Path]:
     found = await images.find(uri, architecture)
-    await images.make(found, architecture)
+    await images.make(found)
     return found, images.store.root_of(key_of(found.digest))
 
 
@@ -279,7 +279,7 @@ def test_a_tag_that_moves_while_it_is_pulled_changes_nothing(tmp_path: Path) -> 
         async def use(images: Images) -> None:
             found = await images.find(uri, "x86_64")
             registry.push("app", "v1", build([tar(file("later"))]))
-            await images.make(found, "x86_64")
+            await images.make(found)
             root = images.store.root_of(key_of(found.digest))
             assert (root / "app/main").exists()
 
@@ -337,7 +337,7 @@ def test_two_that_want_the_same_image_at_once_fetch_it_once(tmp_path: Path) -> N
 
         async def use(images: Images) -> None:
             found = await images.find(uri, "x86_64")
-            await asyncio.gather(*(images.make(found, "x86_64") for _ in range(5)))
+            await asyncio.gather(*(images.make(found) for _ in range(5)))
             assert len([path for path in registry.asked if "/blobs/" in path]) == 4
 
         with_images(tmp_path, use)
@@ -350,7 +350,7 @@ def test_a_pull_that_is_cancelled_leaves_nothing_behind(tmp_path: Path) -> None:
         async def use(images: Images) -> None:
             found = await images.find(uri, "x86_64")
             registry.gate.clear()
-            work = asyncio.ensure_future(images.make(found, "x86_64"))
+            work = asyncio.ensure_future(images.make(found))
             await asyncio.sleep(0)
             work.cancel()
             with pytest.raises(asyncio.CancelledError):

@@ -271,7 +271,6 @@ def test_options_that_are_not_enforced_are_refused_by_name(there: RunningServer)
     """docs/decisions: what would be taken and not acted on is refused."""
     for changes, option in (
         ({"Code": {"S3Bucket": "bucket", "S3Key": "key"}}, "Code.S3Bucket"),
-        ({"PackageType": "Image"}, "PackageType"),
         ({"VpcConfig": {"SubnetIds": ["subnet-1"]}}, "VpcConfig"),
     ):
         answer = send(there, "POST", FUNCTIONS, create_body(**changes))

@@ -5,10 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from lambent.api.images import (
+    create_from_image,
+    format_image_code,
+    format_image_config,
+    is_image,
+    parse_image_config,
+    take_image_uri,
+)
 from lambent.api.options import format_options, parse_options, refuse_unsupported, take_code
 from lambent.control.concurrency import Concurrency
 from lambent.control.downloads import Downloads
 from lambent.control.functions import Functions
+from lambent.control.image_functions import ImageFunctions
 from lambent.control.rules import Configuration
 from lambent.control.versions import Publish
 from lambent.domain.arns import LATEST, Account, parse_function_ref
@@ -38,9 +47,14 @@ class FunctionOperations:
     """One method an operation."""
 
     def __init__(
-        self, functions: Functions, downloads: Downloads, concurrency: Concurrency
+        self,
+        functions: Functions,
+        images: ImageFunctions,
+        downloads: Downloads,
+        concurrency: Concurrency,
     ) -> None:
         self._functions = functions
+        self._images = images
         self._downloads = downloads
         self._concurrency = concurrency
 
@@ -58,6 +72,11 @@ class FunctionOperations:
     async def create_function(self, params: Shape, context: RequestContext) -> Shape:
         name = unqualified(params["FunctionName"], context.account)
         refuse_unsupported(params)
+        if is_image(params):
+            version = await create_from_image(
+                self._images, name, params, parse_configuration(params), parse_publish(params)
+            )
+            return format_version(version, context.account, qualifier=_number(version))
         code, folder = take_code(params["Code"], where="Code.")
         if code is None:
             raise invalid_parameter(NO_CODE)
@@ -80,10 +99,7 @@ class FunctionOperations:
         version = self._functions.shown(self._functions.get_version(ref.name, ref.qualifier))
         result: Shape = {
             "Configuration": format_version(version, context.account, qualifier=ref.qualifier),
-            "Code": {
-                "RepositoryType": "S3",
-                "Location": self._downloads.sign(context.endpoint, version.code.digest),
-            },
+            "Code": self._format_code(version, context),
         }
         if function.tags:
             result["Tags"] = dict(function.tags)
@@ -91,6 +107,14 @@ class FunctionOperations:
         if reserved is not None and ref.qualifier is None:
             result["Concurrency"] = {"ReservedConcurrentExecutions": reserved}
         return result
+
+    def _format_code(self, version: FunctionVersion, context: RequestContext) -> Shape:
+        if version.image is not None:
+            return format_image_code(version)
+        return {
+            "RepositoryType": "S3",
+            "Location": self._downloads.sign(context.endpoint, version.code.digest),
+        }
 
     async def get_function_configuration(self, params: Shape, context: RequestContext) -> Shape:
         ref = parse_function_ref(
@@ -117,8 +141,19 @@ class FunctionOperations:
 
     async def update_function_code(self, params: Shape, context: RequestContext) -> Shape:
         name = unqualified(params["FunctionName"], context.account)
-        self._functions.get(name)  # a function that is not there comes before everything else
+        # a function that is not there comes before everything else
+        current = self._functions.get_version(name)
         refuse_unsupported(params)
+        if current.image is not None:
+            version = await self._images.update_code(
+                name,
+                take_image_uri(params),
+                architectures=_tuple(params.get("Architectures")),
+                revision_id=params.get("RevisionId"),
+                dry_run=bool(params.get("DryRun")),
+                publish=parse_publish(params),
+            )
+            return format_version(version, context.account, qualifier=_number(version))
         if params.get("ImageUri"):  # [LS]
             raise invalid_parameter(
                 "Please don't provide ImageUri when updating a function with packageType Zip."
@@ -170,6 +205,7 @@ def parse_configuration(params: Shape) -> Configuration:
         layers=_tuple(params.get("Layers")),
         architectures=_tuple(params.get("Architectures")),
         capacity_provider=params.get("CapacityProviderConfig"),
+        image_config=parse_image_config(params),
         **parse_options(params),
     )
 
@@ -192,7 +228,7 @@ def format_version(
         "CodeSha256": version.code.sha256_b64,
         "Version": version.version,
         "RevisionId": version.revision_id,
-        "PackageType": "Zip",
+        "PackageType": "Zip" if version.image is None else "Image",
         "Architectures": list(version.architectures),
         "EphemeralStorage": {"Size": version.ephemeral_mib},
         "RuntimeVersionConfig": {"RuntimeVersionArn": account.runtime_arn(version.runtime)},
@@ -201,6 +237,11 @@ def format_version(
         "StateReasonCode": version.state.reason_code,
         **format_options(version),
     }
+    if version.image is not None:
+        for member in ("Runtime", "Handler", "RuntimeVersionConfig"):
+            del shape[member]
+        if version.image_config:
+            shape["ImageConfigResponse"] = format_image_config(version.image_config)
     if version.last_update is not None:
         shape["LastUpdateStatus"] = version.last_update.value
         shape["LastUpdateStatusReason"] = version.last_update.reason

@@ -36,7 +36,9 @@ class Group(Protocol):
 def lambda_operations(plane: Plane) -> Mapping[str, Handler]:
     """All that control can do, as the API names it."""
     groups: tuple[Group, ...] = (
-        FunctionOperations(plane.functions, plane.downloads, plane.concurrency),
+        FunctionOperations(
+            plane.functions, plane.image_functions, plane.downloads, plane.concurrency
+        ),
         VersionOperations(plane.versions),
         AliasOperations(plane.aliases),
         CodeSigningOperations(plane.code_signing),

@@ -26,7 +26,6 @@ def _all_empty(value: Any) -> bool:
 
 _DEFAULTS: dict[str, Callable[[Any], bool]] = {
     "VpcConfig": _all_empty,
-    "ImageConfig": _all_empty,
     "DurableConfig": _empty,
     "RuntimeConfig": _empty,
     "AcceleratorConfig": _empty,
@@ -39,8 +38,6 @@ def refuse_unsupported(params: Params) -> None:
         value = params.get(option)
         if value is not None and not is_default(value):
             raise not_supported(f"the option {option}")
-    if params.get("PackageType", "Zip") != "Zip":
-        raise not_supported("the option PackageType with the value Image")
     for one in params.get("FileSystemConfigs") or ():
         if one.get("S3FilesConfig"):
             raise not_supported("the option FileSystemConfigs.S3FilesConfig")

@@ -22,6 +22,7 @@ from lambent.app.backend import (
     make_backend,
     runtime_settings,
 )
+from lambent.app.images import make_images
 from lambent.clock import SystemClock
 from lambent.control.downloads import load_downloads
 from lambent.control.packages import Packages
@@ -97,6 +98,9 @@ class Server:
             self.iam.directory, self.clock, session_s=int(settings.role_session_s)
         )
         self.files = CodeStore(data / "code", executor=blocking)
+        self.images, self._pulling = make_images(
+            settings, self.files.root / "images", os.environ, blocking=blocking
+        )
         self.logs = LogStore(data / "logs.db", wall_s=self.clock.wall_s)
         self.meter = Meter()
         self._listeners: dict[str, socket.socket] = {}
@@ -125,7 +129,7 @@ class Server:
         self.ledger = ConcurrencyLedger(settings.concurrency)
         platform = Platform(
             launcher=self.publisher,
-            specs=Specs(self.files),
+            specs=Specs(self.files, self.images.store),
             logs=self.logs,
             meter=self.meter,
             clock=self.clock,
@@ -155,6 +159,7 @@ class Server:
             database=self.database,
             files=self.files,
             packages=Packages(self.files, executor=blocking),
+            images=self.images.store,
             publisher=self.publisher,
             retirer=self.placement,
             key_file=data / "environment.key",
@@ -162,6 +167,8 @@ class Server:
         self.plane = Plane(
             self.registry,
             clock=self.clock,
+            images=self.images,
+            tasks=tasks,
             concurrency=settings.concurrency,
             file_systems=file_systems,
             hot_reload_roots=hot_reload_roots(settings),
@@ -247,6 +254,7 @@ class Server:
         snap_start = SnapStart(self.registry, self.snapshots, self._tasks)
         self.plane.versions.begin_snapshot = snap_start.begin
         snap_start.resume()
+        self.plane.image_functions.resume()
 
     def _url_access(self, access: Access) -> UrlAccess:
         """Who may call function URLs, by the setting."""
@@ -293,6 +301,8 @@ class Server:
     async def close(self) -> None:
         """End every process and store what is pending; also after a start that failed."""
         self.queue.close()
+        self.plane.image_functions.close()
+        self._pulling.shutdown(wait=False, cancel_futures=True)
         self.placement.stop()
         self.snapshots.close()
         self.host_folders.close()
@@ -302,6 +312,7 @@ class Server:
             await self.store_usage()
             await self.iam.directory.store_uses()
         await self.logs.close()
+        await self.images.store.close()
         await self.files.close()
         await self.database.close()
 

@@ -80,6 +80,26 @@ def add_parsers(commands: Any) -> None:
         help="folders that stand for access points of EFS, for FileSystemConfigs",
     )
     start.add_argument(
+        "--image-folders",
+        metavar="DIR,…",
+        help="folders from which images may be read (auto: any when open, none with iam)",
+    )
+    start.add_argument(
+        "--registries",
+        metavar="HOST,…",
+        help="the only hosts that images may be pulled from (any)",
+    )
+    start.add_argument(
+        "--plain-registries",
+        metavar="HOST,…",
+        help="registries that are spoken to without TLS; loopback always is",
+    )
+    start.add_argument(
+        "--docker-config",
+        metavar="FILE",
+        help="the config.json with the logins of registries (Docker's own)",
+    )
+    start.add_argument(
         "--stream-bytes-per-s",
         type=_count,
         metavar="N",

@@ -21,12 +21,18 @@ from lambent.control.code_signing import CodeSigning, attachment
 from lambent.control.kinds import ALIASES
 from lambent.control.layers import Layers
 from lambent.control.paging import Page, take_page
-from lambent.control.registry import Registry, digests_of, with_state
+from lambent.control.registry import Registry, digests_of, update_in_progress, with_state
 from lambent.control.resources import Change
 from lambent.control.rules import Configuration
 from lambent.control.runtime_management import unpin
 from lambent.control.snap_start import check_snap_start
-from lambent.control.versions import Publish, Versions, check_publish_to, page_of_all
+from lambent.control.versions import (
+    Publish,
+    Versions,
+    check_publish_to,
+    check_settled,
+    page_of_all,
+)
 from lambent.domain.arns import LATEST, LATEST_PUBLISHED
 from lambent.domain.errors import invalid_parameter, resource_conflict, resource_not_found
 from lambent.domain.function import (
@@ -39,6 +45,7 @@ from lambent.domain.function import (
     Status,
 )
 from lambent.domain.signing import CodeSigningConfig
+from lambent.images.store import package_of
 
 FUNCTIONS_PAGE_MAX = 50  # [B] ListFunctions: at most 50, however many are asked for
 
@@ -119,8 +126,10 @@ class Functions:
 
     def shown(self, version: FunctionVersion) -> FunctionVersion:
         """The version as a look shows it: $LATEST is InProgress while an update is under way."""
+        if version.next_image is not None:
+            return with_next_image(version)
         if version.version == LATEST and version.name in self._updating:
-            return _in_progress(version)
+            return in_progress(version)
         return version
 
     def list(
@@ -155,7 +164,8 @@ class Functions:
         signing config its code and layers must be signed as that says.
         """
         options.check_hot_reload_root(hot_reload_folder, self._hot_reload_roots)
-        self._check(configuration)
+        self.check(configuration)
+        rules.check_package_type(configuration, image=False)
         rules.check_complete(configuration)
         rules.check_tags(tags)
         layers = self._layers.resolve(configuration.layers or ())
@@ -175,7 +185,7 @@ class Functions:
             package = await held.enter_async_context(self._registry.storing(code))
             size_bytes = package.size_bytes * (2 if publish else 1)
             held.enter_context(self._registry.reserving(size_bytes))
-            draft = self._draft(name, configuration, package, layers)
+            draft = self.draft(name, configuration, package, layers)
             draft = replace(draft, hot_reload_folder=hot_reload_folder)
             check_publish_to(draft, publish)
             check_memory(draft)
@@ -186,7 +196,7 @@ class Functions:
             published = await self._settle(
                 generation, draft, tags=tags, publish=publish, changes=changes
             )
-        return published or _pending(draft)
+        return published or pending(draft)
 
     async def update_configuration(
         self, name: str, configuration: Configuration, *, revision_id: str | None
@@ -194,7 +204,9 @@ class Functions:
         """What is given replaces what was; the rest stays."""
         current = self._registry.find(name).latest
         rules.check_revision(revision_id, current.revision_id)
-        self._check(configuration)
+        self.check(configuration)
+        rules.check_package_type(configuration, image=current.image is not None)
+        self.check_no_image_comes(current)
         layers = current.layers
         if configuration.layers is not None:
             layers = self._layers.resolve(configuration.layers)
@@ -206,18 +218,18 @@ class Functions:
                     )
                 arn = provider_arn(configuration.capacity_provider)
                 held.enter_context(self._capacity_providers.attaching(arn))
-            generation = held.enter_context(self._changing(name))
+            generation = held.enter_context(self.changing(name))
             digests = [layer.package.digest for layer in layers]
             held.enter_context(self._registry.files.holding(digests))
             config = self._code_signing.of(name)
             if config is not None and configuration.layers is not None:
                 await self._code_signing.check_layers(config, layers)
-            changed = self._stamp(_configured(current, configuration, layers))
+            changed = self.stamp(_configured(current, configuration, layers))
             check_memory(changed)
             check_snap_start(changed)
             changes = unpin(self._registry, name) if changed.runtime != current.runtime else []
             await self._settle(generation, changed, changes=changes)
-        return _in_progress(changed)
+        return in_progress(changed)
 
     async def update_code(
         self,
@@ -239,11 +251,11 @@ class Functions:
         current = self._registry.find(name).latest
         rules.check_revision(revision_id, current.revision_id)
         check_publish_to(current, publish)
-        with self._changing(name) as generation:
+        with self.changing(name) as generation:
             async with self._registry.storing(code) as package:
                 growth = max(0, package.size_bytes - current.code.size_bytes)
                 with self._registry.reserving(growth + (package.size_bytes if publish else 0)):
-                    changed = self._stamp(
+                    changed = self.stamp(
                         replace(
                             current,
                             code=package,
@@ -255,9 +267,9 @@ class Functions:
                     if dry_run:
                         self._check_size(changed)
                         self._registry.packages.garbage.add(package.digest)
-                        return _in_progress(changed)
+                        return in_progress(changed)
                     published = await self._settle(generation, changed, publish=publish)
-        return published or _in_progress(changed)
+        return published or in_progress(changed)
 
     async def delete(self, name: str, qualifier: str | None) -> None:
         """The whole function, or one published version of it."""
@@ -271,7 +283,7 @@ class Functions:
                 await self._registry.delete_function(generation, name)
 
     @contextmanager
-    def _changing(self, name: str) -> Iterator[int]:
+    def changing(self, name: str) -> Iterator[int]:
         """One change at a time; looks find it InProgress meanwhile."""
         with self._registry.changing(name) as generation:
             self._updating.add(name)
@@ -289,14 +301,21 @@ class Functions:
             profile_arn, job_arn = await self._code_signing.check_code(config, version.name, code)
         return replace(version, signing_profile_version_arn=profile_arn, signing_job_arn=job_arn)
 
-    def _check(self, configuration: Configuration) -> None:
+    def check_no_image_comes(self, latest: FunctionVersion) -> None:
+        """Raise while an image is fetched for $LATEST. Source: facts, 'States'."""
+        if latest.image is not None and latest.state.value == State.PENDING:
+            check_settled(latest)
+        if latest.next_image is not None:
+            raise update_in_progress(latest.arn)
+
+    def check(self, configuration: Configuration) -> None:
         """Raise where what was given is not allowed, whatever the function is."""
         rules.check_configuration(configuration)
         options.check_dead_letter(configuration.dead_letter_arn or "")
         options.check_kms_key(configuration.kms_key_arn or "", self._registry.account)
         options.check_file_systems(configuration.file_systems or (), self._file_systems)
 
-    def _draft(
+    def draft(
         self,
         name: str,
         configuration: Configuration,
@@ -312,9 +331,9 @@ class Functions:
             code=package,
             revision_id="",
         )
-        return self._stamp(_configured(bare, configuration, layers))
+        return self.stamp(_configured(bare, configuration, layers))
 
-    def _stamp(self, version: FunctionVersion) -> FunctionVersion:
+    def stamp(self, version: FunctionVersion) -> FunctionVersion:
         return replace(
             version,
             last_modified=format_iso_ms(self._clock.wall_s()),
@@ -348,7 +367,7 @@ class Functions:
             )
             if new is not None:
                 self._versions.begin_snapshot(new)
-        return existing or (_pending(new) if new is not None else None)
+        return existing or (pending(new) if new is not None else None)
 
     def _check_size(self, version: FunctionVersion) -> None:
         rules.check_unzipped(
@@ -379,6 +398,7 @@ def _configured(
             "file_systems",
             "tenant_isolation",
             "snap_start",
+            "image_config",
         )
         if (value := getattr(configuration, member)) is not None
     }
@@ -389,13 +409,22 @@ def _configured(
     return replace(version, layers=tuple(layers), **given)  # type: ignore[arg-type]  # by its names
 
 
-def _pending(version: FunctionVersion) -> FunctionVersion:
+def pending(version: FunctionVersion) -> FunctionVersion:
     """The version as the answer that begins it shows it. Source: facts, 'States'."""
     status = Status(value=State.PENDING, reason=_CREATING, reason_code="Creating")
     return replace(version, state=status, last_update=None)
 
 
-def _in_progress(version: FunctionVersion) -> FunctionVersion:
+def in_progress(version: FunctionVersion) -> FunctionVersion:
     """The version as the answer of an update shows it. Source: facts, 'States'."""
     status = Status(value=LastUpdateStatus.IN_PROGRESS, reason=_CREATING, reason_code="Creating")
     return replace(version, last_update=status)
+
+
+def with_next_image(version: FunctionVersion) -> FunctionVersion:
+    """The version as it is to be once its next image is here."""
+    image = version.next_image
+    assert image is not None
+    return replace(
+        version, image=image, code=package_of(image), architectures=(image.architecture,)
+    )

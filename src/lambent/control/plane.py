@@ -15,6 +15,7 @@ from lambent.control.event_invoke import EventInvokeConfigs
 from lambent.control.event_sources import EventSources
 from lambent.control.function_scaling import FunctionScalings
 from lambent.control.functions import Functions
+from lambent.control.image_functions import ImageFunctions, Spawner
 from lambent.control.layer_policies import LayerPolicies
 from lambent.control.layers import Layers
 from lambent.control.permissions import Permissions
@@ -26,6 +27,7 @@ from lambent.control.signing import Signing
 from lambent.control.tags import Tags
 from lambent.control.urls import FunctionUrls
 from lambent.control.versions import Versions
+from lambent.images.images import Images
 
 
 class Plane:
@@ -36,6 +38,8 @@ class Plane:
         registry: Registry,
         *,
         clock: Clock,
+        images: Images,
+        tasks: Spawner,
         concurrency: int,
         file_systems: Collection[str] = (),
         hot_reload_roots: Collection[str] | None = None,
@@ -59,6 +63,9 @@ class Plane:
             clock=clock,
             file_systems=file_systems,
             hot_reload_roots=hot_reload_roots,
+        )
+        self.image_functions = ImageFunctions(
+            registry, self.functions, self.versions, images, tasks
         )
         self.event_invoke = EventInvokeConfigs(
             registry, self.functions, self.role_permissions, clock=clock

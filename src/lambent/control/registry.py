@@ -38,6 +38,7 @@ from lambent.domain.function import (
     State,
     Status,
 )
+from lambent.images.store import ImageStore, key_of
 from lambent.store import rows
 from lambent.store.database import Database
 from lambent.store.files import CodeStore, opt_digest
@@ -67,6 +68,7 @@ class Registry:
         database: Database,
         files: CodeStore,
         packages: Packages,
+        images: ImageStore,
         publisher: Publisher,
         retirer: Retirer,
         key_file: Path,
@@ -75,6 +77,7 @@ class Registry:
         self.account = account
         self.files = files
         self.packages = packages
+        self.images = images
         self.publisher = publisher
         self.retirer = retirer
         self.functions: dict[str, Function] = {}
@@ -99,6 +102,7 @@ class Registry:
         self.version_numbers, resources = await self._database.read(self._load_resources)
         self.resources.load(KINDS, resources)
         await self.files.start(referenced)
+        await self.images.start(referenced)
         self.functions = {function.name: function for function in functions}
         for name, last_version in last_versions.items():
             self.layers[name] = Layer(last_version=last_version)
@@ -118,7 +122,7 @@ class Registry:
             await self.packages.merge([layer.package.digest for layer in version.layers])
         except OSError as error:  # the others still work; its invocations say so again
             log.error("the layers of %s cannot be merged: %s", version.name, error)
-        if version.state.value != State.FAILED:
+        if version.state.value != State.FAILED or version.image is not None:
             return
         state = await self.publisher.prepare(version)
         if state != version.state:
@@ -189,10 +193,7 @@ class Registry:
     def changing(self, name: str) -> Iterator[int]:
         """One change of a function at a time; the second is refused, as AWS does. See `begin`."""
         if name in self._changing:
-            raise resource_conflict(
-                "The operation cannot be performed at this time. An update is in progress for "
-                f"resource: {self.account.function_arn(name)}"
-            )
+            raise update_in_progress(self.account.function_arn(name))
         self._changing.add(name)
         try:
             yield self.begin()
@@ -418,6 +419,7 @@ class Registry:
         needed.update(package.digest for package in self._packages())
         doomed = unreferenced - needed - set(self.retirer.mounted())
         removed = doomed - self.files.collect(doomed)
+        self.images.collect(removed)
         self.packages.forget(removed)
         garbage |= unreferenced
         garbage -= removed | needed
@@ -436,6 +438,7 @@ class Registry:
             self.packages.reset()
             self.retirer.retire_all()
             self.files.reset()
+            self.images.reset()
 
         try:
             await self.commit(self._generation, rows.delete_everything, apply)
@@ -445,17 +448,26 @@ class Registry:
     def _packages(self) -> Iterator[CodePackage]:
         for function in self.functions.values():
             for version in function.every_version():
-                yield version.code
+                if version.image is None:
+                    yield version.code
                 yield from (layer.package for layer in version.layers)
         for layer in self.layers.values():
             yield from (version.package for version in layer.versions.values())
 
 
+def update_in_progress(arn: str) -> LambdaError:
+    return resource_conflict(
+        "The operation cannot be performed at this time. An update is in progress for resource: "
+        f"{arn}"
+    )
+
+
 def digests_of(version: FunctionVersion) -> list[str]:
-    """The folders that a version needs: its code, its layers, and these merged."""
+    """The folders that a version needs: its code, its layers, and these merged; or its images."""
     layers = [layer.package.digest for layer in version.layers]
     merged = [opt_digest(layers)] if len(layers) > 1 else []
-    return list(dict.fromkeys([version.code.digest, *layers, *merged]))
+    coming = [] if version.next_image is None else [key_of(version.next_image.digest)]
+    return list(dict.fromkeys([version.code.digest, *layers, *merged, *coming]))
 
 
 def with_state(version: FunctionVersion, state: Status) -> FunctionVersion:

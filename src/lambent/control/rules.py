@@ -14,6 +14,7 @@ from typing import Any
 from lambent.domain import limits
 from lambent.domain.errors import LambdaError, invalid_parameter, validation_failed
 from lambent.domain.function import FileSystem
+from lambent.domain.image import ImageConfig
 from lambent.runtime.catalogue import RUNTIMES
 
 # [DG] runtimes whose "block function update" has passed; some of them Lambent still runs.
@@ -99,6 +100,7 @@ class Configuration:
     """LoggingConfig, as given."""
     file_systems: tuple[FileSystem, ...] | None = None
     tenant_isolation: str | None = None
+    image_config: ImageConfig | None = None
     snap_start: str | None = None
     """SnapStart.ApplyOn; empty for None."""
 
@@ -121,6 +123,20 @@ def check_complete(configuration: Configuration) -> None:
             "Runtime and Handler are mandatory parameters for functions created with deployment "
             "packages."
         )
+
+
+def check_package_type(configuration: Configuration, *, image: bool) -> None:
+    """Raise for what only the other kind of package has. Texts: UNVERIFIED.
+
+    Source: Developer Guide, "Create a Lambda function using a container image": runtime and handler
+    are the image's, and layers cannot be added.
+    """
+    if image and (configuration.runtime or configuration.handler or configuration.layers):
+        raise invalid_parameter(
+            "Please don't provide handler or runtime or layers when the package type is Image."
+        )
+    if not image and configuration.image_config:
+        raise invalid_parameter("Please don't provide ImageConfig when the package type is Zip.")
 
 
 def check_ranges(configuration: Configuration) -> None:

@@ -88,6 +88,7 @@ def check_snap_start(version: FunctionVersion) -> None:
             f"{version.runtime} is not supported for SnapStart enabled functions."
         )
     for what, given in (
+        ("a container image", version.image),
         ("Amazon EFS", version.file_systems),
         (
             f"ephemeral storage greater than {limits.EPHEMERAL_MIB_MIN} MB",

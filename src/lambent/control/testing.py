@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import zipfile
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from lambent.clock import Clock, ManualClock
 from lambent.control.downloads import load_downloads
@@ -19,6 +21,8 @@ from lambent.control.plane import Plane
 from lambent.control.registry import Registry
 from lambent.domain.arns import Account
 from lambent.domain.function import FunctionVersion, State, Status
+from lambent.images.images import Access, Images
+from lambent.images.store import ImageStore
 from lambent.store.database import Database
 from lambent.store.files import CodeStore
 
@@ -58,6 +62,25 @@ class FakeRetirer:
         return self.in_use
 
 
+class Background:
+    """Tasks of operations that answered already."""
+
+    def __init__(self) -> None:
+        self._tasks: set[asyncio.Task[object]] = set()
+
+    def spawn(self, work: Coroutine[Any, Any, object], *, name: str) -> asyncio.Task[object]:
+        task = asyncio.create_task(work, name=name)
+        self._tasks.add(task)
+        return task
+
+    async def settle(self) -> None:
+        """Until all have ended; raises what one of them raised."""
+        while self._tasks:
+            task = self._tasks.pop()
+            with suppress(asyncio.CancelledError):
+                await task
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ControlPlane:
     """All of control on a real database and a real code store."""
@@ -69,6 +92,7 @@ class ControlPlane:
     retirer: FakeRetirer
     registry: Registry
     plane: Plane
+    background: Background
 
     @property
     def functions(self) -> Functions:
@@ -88,16 +112,23 @@ async def running_control(
     executor = ThreadPoolExecutor(2, thread_name_prefix="lambent-files")
     database = Database(folder / "lambent.db")
     files = CodeStore(folder / "store", executor=executor)
+    images = Images(
+        ImageStore(folder / "store" / "images", executor=executor),
+        Access(docker_config=folder / "docker.json"),
+        executor=executor,
+    )
     registry = Registry(
         account=account,
         database=database,
         files=files,
         packages=Packages(files, executor=executor),
+        images=images.store,
         publisher=publisher or FakePublisher(),
         retirer=retirer,
         key_file=folder / "environment.key",
     )
-    plane = Plane(registry, clock=clock, concurrency=1000)
+    background = Background()
+    plane = Plane(registry, clock=clock, images=images, tasks=background, concurrency=1000)
     try:
         await database.start()
         await registry.load()
@@ -110,8 +141,12 @@ async def running_control(
             retirer=retirer,
             registry=registry,
             plane=plane,
+            background=background,
         )
     finally:
+        plane.image_functions.close()
+        await background.settle()
+        await images.store.close()
         await files.close()
         await database.close()
         executor.shutdown()

@@ -17,7 +17,7 @@ from lambent.control.capacity_providers import check_room
 from lambent.control.kinds import ALIASES
 from lambent.control.paging import Page, take_page
 from lambent.control.qualifiers import changes_on_delete
-from lambent.control.registry import Registry
+from lambent.control.registry import Registry, update_in_progress
 from lambent.control.snap_start import publishing
 from lambent.domain.arns import LATEST, LATEST_PUBLISHED
 from lambent.domain.errors import invalid_parameter, resource_conflict
@@ -188,6 +188,8 @@ def check_settled(latest: FunctionVersion) -> None:
             "The operation cannot be performed at this time. "
             f"The function is currently in the following state: {latest.state.value}"
         )
+    if latest.next_image is not None:
+        raise update_in_progress(latest.arn)
 
 
 def check_publish_to(latest: FunctionVersion, publish: Publish) -> None:

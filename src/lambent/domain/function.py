@@ -9,6 +9,7 @@ from typing import Any
 
 from lambent.domain import limits
 from lambent.domain.arns import LATEST
+from lambent.domain.image import Image, ImageConfig
 
 
 class State(StrEnum):
@@ -121,6 +122,11 @@ class FunctionVersion:
     """SnapStart.OptimizationStatus: whether its environments begin from a snapshot."""
     capacity_provider: Mapping[str, Any] | None = None
     """CapacityProviderConfig, as given."""
+    image: Image | None = None
+    """What PackageType Image runs; `code` then has the image's name, and there are no layers."""
+    image_config: ImageConfig = field(default_factory=ImageConfig)
+    next_image: Image | None = None
+    """Of $LATEST: the image of an update that is under way; until it is here the other one runs."""
     hot_reload_folder: str = ""
     """A folder of this host that is mounted in place of a package."""
     signing_profile_version_arn: str = ""

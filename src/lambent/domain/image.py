@@ -21,6 +21,8 @@ class ImageConfig:
 class Image:
     """An image for one architecture, found and verified; its layers may be still to be fetched."""
 
+    architecture: str
+    """Lambda's name."""
     uri: str
     """ImageUri, as it was named."""
     resolved_uri: str

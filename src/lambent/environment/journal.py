@@ -40,6 +40,8 @@ class Journal:
 
     def init_started(self, phase: Phase) -> None:
         """INIT_START or RESTORE_START."""
+        if self._version.image is not None:  # it has no version of a runtime
+            return
         write = lines.format_restore_start if self._restored else lines.format_init_start
         self.out.event(write(self._version.runtime, self._runtime_arn))
 

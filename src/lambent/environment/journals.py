@@ -85,12 +85,17 @@ class JsonJournal(Journal):
             "restoreStart" if self._restored else "initStart",
             {
                 **({} if self._restored else begun),
-                "runtimeVersion": lines.runtime_version(version.runtime),
-                "runtimeVersionArn": self._runtime_arn,
+                **({} if version.image is not None else self._runtime()),
                 "functionName": version.name,
                 "functionVersion": version.version,
             },
         )
+
+    def _runtime(self) -> dict[str, str]:
+        return {
+            "runtimeVersion": lines.runtime_version(self._version.runtime),
+            "runtimeVersionArn": self._runtime_arn,
+        }
 
     def init_done(self, init_ms: float, phase: Phase) -> None:
         if self._restored:

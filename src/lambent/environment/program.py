@@ -25,6 +25,20 @@ SNAP_START = "snap-start"  # [DG] AWS_LAMBDA_INITIALIZATION_TYPE
 CREDENTIALS_URI = f"http://{RUNTIME_API}/2021-04-23/credentials"
 MANAGED_INSTANCES = "lambda-managed-instances"  # [DG] on a capacity provider
 
+_FOLDERS = {"LAMBDA_TASK_ROOT": TASK_ROOT, "LAMBDA_RUNTIME_DIR": RUNTIME_DIR}
+_OF_HOST = {
+    "LANG": "en_US.UTF-8",
+    "TZ": ":UTC",
+    "PATH": PATH,
+    "LD_LIBRARY_PATH": LD_LIBRARY_PATH,
+}
+# An image brings its own: AWS's base images set all of the above. _HANDLER is its command.
+_OF_IMAGES = {
+    "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    "TZ": ":UTC",
+    **_FOLDERS,
+}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
@@ -52,18 +66,14 @@ def build_environment(
     """
     values = {
         "AWS_ENDPOINT_URL": around.endpoint_url,
-        "LANG": "en_US.UTF-8",
-        "TZ": ":UTC",
-        "PATH": PATH,
-        "LD_LIBRARY_PATH": LD_LIBRARY_PATH,
         "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
+        **(_OF_HOST if version.image is None else _OF_IMAGES),
         **start.environment,
     }
     values.update(version.environment or {})
     values.update(_of_one(version, around, stream) if not token else _of_snapshots(token))
     values.update(
         {
-            "_HANDLER": version.handler,
             "AWS_REGION": around.region,
             "AWS_DEFAULT_REGION": around.region,
             "AWS_LAMBDA_FUNCTION_NAME": version.name,
@@ -73,12 +83,12 @@ def build_environment(
                 init_type if version.capacity_provider is None else MANAGED_INSTANCES
             ),
             "AWS_LAMBDA_RUNTIME_API": RUNTIME_API,
-            "LAMBDA_TASK_ROOT": TASK_ROOT,
-            "LAMBDA_RUNTIME_DIR": RUNTIME_DIR,
         }
     )
-    if not family_of(version.runtime).OS_ONLY:
-        values["AWS_EXECUTION_ENV"] = f"AWS_Lambda_{version.runtime}"
+    if version.image is None:
+        values |= {"_HANDLER": version.handler, **_FOLDERS}
+        if not family_of(version.runtime).OS_ONLY:
+            values["AWS_EXECUTION_ENV"] = f"AWS_Lambda_{version.runtime}"
     if version.log_format == "JSON":
         values["AWS_LAMBDA_LOG_FORMAT"] = "JSON"
         values["AWS_LAMBDA_LOG_LEVEL"] = version.application_log_level or "INFO"
@@ -119,7 +129,12 @@ def build_program(
         if start.link is Link.FRAMES:  # its bootstrap takes this away before the function runs
             environment[ARN_VARIABLE] = version.arn
         return json.dumps(
-            {"commands": start.commands, "environment": environment, "link": start.link}
+            {
+                "commands": start.commands,
+                "environment": environment,
+                "link": start.link,
+                "directory": start.directory,
+            }
         ).encode()
     return json.dumps(
         {

@@ -69,7 +69,7 @@ class Images:
         """The image for Lambda's `architecture`. Raises ImageError."""
         return await self._run(self._find, uri, architecture)
 
-    async def make(self, image: Image, architecture: str) -> None:
+    async def make(self, image: Image) -> None:
         """Have its root in the store. Raises ImageError, OSError (the disk's)."""
         key = key_of(image.digest)
         lock = self._locks.setdefault(key, asyncio.Lock())
@@ -77,16 +77,16 @@ class Images:
             if not self.store.has(key):
                 with self.store.wanting(image.layers):
                     async with asyncio.timeout(limits.IMAGE_PULL_S_MAX):
-                        await self._fetch_layers(image, architecture)
+                        await self._fetch_layers(image)
                         await self._run_to_end(self.store.compose, key, image.layers)
                         self.store.learn(key, image.layers)
         if not lock.locked():
             self._locks.pop(key, None)
 
-    async def _fetch_layers(self, image: Image, architecture: str) -> None:
+    async def _fetch_layers(self, image: Image) -> None:
         making = _Making()
         try:
-            await self._run(self._fetch, image, architecture, making)
+            await self._run(self._fetch, image, making)
         finally:
             making.stop.set()  # where nobody waits any more, the thread ends soon
 
@@ -112,16 +112,16 @@ class Images:
             found = source.find(architecture)
         finally:
             source.close()
-        return _image(uri, reference, found)
+        return _image(uri, architecture, reference, found)
 
-    def _fetch(self, image: Image, architecture: str, making: _Making) -> None:
+    def _fetch(self, image: Image, making: _Making) -> None:
         """Every layer that is missing, of the digest that was found, whatever the tag is now."""
         reference = parse_reference(image.uri)
         if isinstance(reference, RegistryReference):
             reference = replace(reference, digest=f"sha256:{image.digest}")
         source = self._open(reference, making.stop)
         try:
-            found = source.find(architecture)
+            found = source.find(image.architecture)
             if found.digest != image.digest:
                 raise ImageInvalid("there is another image under its name by now")
             for layer, blob in zip(image.layers, found.layers, strict=True):
@@ -180,10 +180,11 @@ class Images:
         )
 
 
-def _image(uri: str, reference: Reference, found: Found) -> Image:
+def _image(uri: str, architecture: str, reference: Reference, found: Found) -> Image:
     config = found.config
     named = reference.named
     return Image(
+        architecture=architecture,
         uri=uri,
         resolved_uri=f"{named}@sha256:{found.digest}",
         digest=found.digest,

@@ -27,6 +27,8 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
+from lambent.domain.function import CodePackage
+from lambent.domain.image import Image
 from lambent.images.unpack import Unpacked
 from lambent.store.files import flush, flush_file_system, write_file
 
@@ -40,6 +42,13 @@ _MOUNT_FILES = ("etc/hosts", "etc/resolv.conf")
 def key_of(digest: str) -> str:
     """The name of an image among the packages that rows refer to; `digest`: hex."""
     return f"{KEY_PREFIX}{digest}"
+
+
+def package_of(image: Image) -> CodePackage:
+    """An image in the place of a package. CodeSize is 0, CodeSha256 in hex, as on AWS [LS]."""
+    return CodePackage(
+        digest=key_of(image.digest), sha256_b64=image.digest, size_bytes=0, unzipped_bytes=0
+    )
 
 
 class ImageStore:

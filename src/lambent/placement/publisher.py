@@ -11,6 +11,7 @@ from typing import Protocol
 
 from lambent.domain import limits
 from lambent.domain.function import FunctionVersion, State, Status
+from lambent.domain.image import Image, ImageConfig
 from lambent.domain.interpreter import Interpreter
 from lambent.placement.host_folders import HostFolders
 from lambent.placement.parking import Parking
@@ -23,6 +24,10 @@ from lambent.sandbox.interface import Sandbox, SandboxBackend, SandboxSpec
 log = logging.getLogger("lambent")
 
 PRELOADS_MAX = 10_000
+IMAGE_RUNTIME = "provided.al2023"
+"""Whose sandboxes images run in: of the host's own root nothing is left in either."""
+
+_ACTIVE = Status(value=State.ACTIVE)
 
 
 class CodeFolders(Protocol):
@@ -33,17 +38,28 @@ class CodeFolders(Protocol):
     def opt_dir(self, version: FunctionVersion) -> Path | None: ...
 
 
+class ImageFolders(Protocol):
+    """Where images lie on this host."""
+
+    def root_of(self, key: str) -> Path:
+        """`key`: the digest of the image's code."""
+        ...
+
+
 class Specs:
     """From a function's configuration to what its sandbox is bound to."""
 
-    def __init__(self, folders: CodeFolders) -> None:
+    def __init__(self, folders: CodeFolders, images: ImageFolders) -> None:
         self._folders = folders
+        self._images = images
 
     def spec(self, version: FunctionVersion, program: bytes) -> SandboxSpec:
         """1,769 MB are one vCPU. Source: Developer Guide, "Configure Lambda function memory"."""
-        hot = bool(version.hot_reload_folder)
+        image = version.image is not None
+        elsewhere = image or bool(version.hot_reload_folder)
         return SandboxSpec(
-            task_dir=None if hot else self._folders.task_dir(version),
+            root_dir=self._images.root_of(version.code.digest) if image else None,
+            task_dir=None if elsewhere else self._folders.task_dir(version),
             opt_dir=self._folders.opt_dir(version),
             tmp_mib=version.ephemeral_mib,
             memory_mib=version.memory_mib,
@@ -81,6 +97,10 @@ class Publisher:
 
     async def prepare(self, version: FunctionVersion) -> Status:
         """Active; or Failed with what to do about it. Never another interpreter in its place."""
+        if version.image is not None:
+            if not self._host_folders.needed(version):
+                self._parking.refill(IMAGE_RUNTIME, PRELOAD)
+            return version.state if version.state.value == State.FAILED else _ACTIVE
         interpreter = self._interpreters.get(version.runtime)
         if interpreter is None:
             return Status(
@@ -94,7 +114,7 @@ class Publisher:
                 await self._compile(interpreter, folder, preload)
         if not self._host_folders.needed(version):
             self._parking.refill(version.runtime, preload)
-        return Status(value=State.ACTIVE)
+        return _ACTIVE
 
     async def preload(self, version: FunctionVersion) -> str:
         """What the zygote of this version's environments has loaded; read once per package."""
@@ -118,14 +138,17 @@ class Publisher:
         """
         if version.optimized:
             return await self._snapshots.restore(version)
+        runtime = IMAGE_RUNTIME if version.image is not None else version.runtime
         if self._host_folders.needed(version):
             folders = await self._host_folders.take(version)
             preload = await self.preload(version)
-            return await self._parking.make(version.runtime, preload, folders)
-        return await self._parking.take(version.runtime, await self.preload(version))
+            return await self._parking.make(runtime, preload, folders)
+        return await self._parking.take(runtime, await self.preload(version))
 
     def start(self, version: FunctionVersion) -> Start:
         """How the runtime's process is started."""
+        if version.image is not None:
+            return start_of_image(version.image, version.image_config)
         interpreter = self._interpreters.get(version.runtime)
         if interpreter is None:  # it went since the version was published: `take` says so
             return Start(commands=(), link=Link.FRAMES)
@@ -148,6 +171,16 @@ class Publisher:
             self._compiled.add(key)
         except OSError as error:  # uncompiled code still runs, only its cold start is slower
             log.warning("could not compile %s: %s", folder.name, error)
+
+
+def start_of_image(image: Image, config: ImageConfig) -> Start:
+    """An image without any command fails as one whose program is not there."""
+    return Start(
+        commands=(image.start_command(config) or ("",),),
+        environment=dict(image.environment),
+        link=Link.HTTP,
+        directory=config.working_directory or image.working_directory or "/",
+    )
 
 
 def _is_python(version: FunctionVersion) -> bool:

@@ -22,6 +22,7 @@ from lambent.domain.function import (
     LayerVersion,
     Status,
 )
+from lambent.domain.image import Image, ImageConfig
 
 Key = tuple[str, str, str]
 """Account id, region, name."""
@@ -273,9 +274,27 @@ def decode_version(text: str) -> FunctionVersion:
     )
     raw["architectures"] = tuple(raw["architectures"])
     raw["file_systems"] = tuple(FileSystem(**one) for one in raw.get("file_systems", ()))
+    raw["image_config"] = _image_config(raw.get("image_config") or {})
+    for member in ("image", "next_image"):
+        raw[member] = _image(raw[member]) if raw.get(member) else None
     raw["state"] = Status(**raw["state"])
     raw["last_update"] = Status(**raw["last_update"]) if raw["last_update"] else None
     return FunctionVersion(**raw)
+
+
+def _image_config(raw: dict[str, Any]) -> ImageConfig:
+    return ImageConfig(
+        entry_point=tuple(raw.get("entry_point", ())),
+        command=tuple(raw.get("command", ())),
+        working_directory=raw.get("working_directory", ""),
+    )
+
+
+def _image(raw: dict[str, Any]) -> Image:
+    for member in ("layers", "entry_point", "command"):
+        raw[member] = tuple(raw[member])
+    raw["environment"] = tuple((name, value) for name, value in raw["environment"])
+    return Image(**raw)
 
 
 def encode_layer_version(layer: LayerVersion) -> str:

@@ -26,9 +26,7 @@ DEFAULTS: list[dict[str, Any]] = [
 REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"VpcConfig": {"SubnetIds": ["subnet-1"]}}, "VpcConfig"),
     ({"FileSystemConfigs": [{"S3FilesConfig": {"ReadOnly": True}}]}, "S3FilesConfig"),
-    ({"ImageConfig": {"Command": ["x"]}}, "ImageConfig"),
     ({"DurableConfig": {"ExecutionTimeout": 1}}, "DurableConfig"),
-    ({"PackageType": "Image"}, "PackageType"),
 ]
 
 
