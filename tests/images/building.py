@@ -99,7 +99,7 @@ def build(
             "rootfs": {"type": "layers", "diff_ids": [digest_of(one) for one in layers]},
         }
     ).encode()
-    packed = [gzip.compress(one, mtime=0) for one in layers]
+    packed = [gzip.compress(one, 1, mtime=0) for one in layers]
     manifest = json.dumps(
         {
             "schemaVersion": 2,

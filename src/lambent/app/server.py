@@ -127,23 +127,7 @@ class Server:
             snapshots=self.snapshots,
         )
         self.ledger = ConcurrencyLedger(settings.concurrency)
-        platform = Platform(
-            launcher=self.publisher,
-            specs=Specs(self.files, self.images.store),
-            logs=self.logs,
-            meter=self.meter,
-            clock=self.clock,
-            tasks=tasks,
-            loop=asyncio.get_running_loop(),
-            around=Surroundings(
-                region=settings.region,
-                endpoint_url=f"http://127.0.0.1:{INSIDE_PORT}",
-                credentials=self.roles.credentials,
-            ),
-            runtime_apis=self.runtime_apis,
-            snapshots=self.snapshots,
-            stream_bytes_per_s=settings.stream_bytes_per_s,
-        )
+        platform = self._make_platform()
         self.snapshots.platform = platform
         self.placement = Placement(
             platform,
@@ -189,6 +173,26 @@ class Server:
         )
         self.http: HttpServer
         self.port = 0
+
+    def _make_platform(self) -> Platform:
+        """What environments work with."""
+        return Platform(
+            launcher=self.publisher,
+            specs=Specs(self.files, self.images.store),
+            logs=self.logs,
+            meter=self.meter,
+            clock=self.clock,
+            tasks=self._tasks,
+            loop=asyncio.get_running_loop(),
+            around=Surroundings(
+                region=self.settings.region,
+                endpoint_url=f"http://127.0.0.1:{INSIDE_PORT}",
+                credentials=self.roles.credentials,
+            ),
+            runtime_apis=self.runtime_apis,
+            snapshots=self.snapshots,
+            stream_bytes_per_s=self.settings.stream_bytes_per_s,
+        )
 
     async def start(self) -> None:
         """Open the state, get the host ready, listen. Raises PlatformFault and OSError."""

@@ -79,26 +79,7 @@ def add_parsers(commands: Any) -> None:
         metavar="ARN=DIR,…",
         help="folders that stand for access points of EFS, for FileSystemConfigs",
     )
-    start.add_argument(
-        "--image-folders",
-        metavar="DIR,…",
-        help="folders from which images may be read (auto: any when open, none with iam)",
-    )
-    start.add_argument(
-        "--registries",
-        metavar="HOST,…",
-        help="the only hosts that images may be pulled from (any)",
-    )
-    start.add_argument(
-        "--plain-registries",
-        metavar="HOST,…",
-        help="registries that are spoken to without TLS; loopback always is",
-    )
-    start.add_argument(
-        "--docker-config",
-        metavar="FILE",
-        help="the config.json with the logins of registries (Docker's own)",
-    )
+    _add_image_options(start)
     start.add_argument(
         "--stream-bytes-per-s",
         type=_count,
@@ -145,6 +126,30 @@ def settings_overrides(arguments: argparse.Namespace) -> dict[str, object]:
     """What the command line sets, by Settings' field names; the rest is not in it."""
     given = vars(arguments)
     return {name: given[name] for name in Settings.__annotations__ if given.get(name) is not None}
+
+
+def _add_image_options(start: argparse.ArgumentParser) -> None:
+    """Where container images may come from."""
+    start.add_argument(
+        "--image-folders",
+        metavar="DIR,…",
+        help="folders from which images may be read (auto: any when open, none with iam)",
+    )
+    start.add_argument(
+        "--registries",
+        metavar="HOST,…",
+        help="the only hosts that images may be pulled from (any)",
+    )
+    start.add_argument(
+        "--plain-registries",
+        metavar="HOST,…",
+        help="registries that are spoken to without TLS; loopback always is",
+    )
+    start.add_argument(
+        "--docker-config",
+        metavar="FILE",
+        help="the config.json with the logins of registries (Docker's own)",
+    )
 
 
 def _add_host_options(parser: argparse.ArgumentParser) -> None:

@@ -34,7 +34,6 @@ _HUB_HOST = "registry-1.docker.io"
 _REDIRECTS_MAX = 5
 _REDIRECTS = (301, 302, 303, 307, 308)
 _TOKEN_BYTES_MAX = 256 * 1024
-_ERROR_BYTES_MAX = 64 * 1024
 _PARAMETER = re.compile(r'([a-zA-Z_]+)="([^"]*)"')
 _CLIENT_ID = "lambent"
 
@@ -196,16 +195,16 @@ def _failure(answer: http.client.HTTPResponse, reference: RegistryReference) -> 
         return ImageNotFound(f"{name} is not there")
     if answer.status in (401, 403):
         return ImageDenied(f"{reference.host} does not let this server read {reference.named}.")
-    text = _read(answer, _ERROR_BYTES_MAX, cut=True).decode("utf-8", "replace")[:200]
-    return ImageUnreachable(f"{reference.host} answered {answer.status}: {text}")
+    # What else it said is not told: it need not be a registry that was named.
+    return ImageUnreachable(f"{reference.host} answered {answer.status}")
 
 
-def _read(answer: http.client.HTTPResponse, bytes_max: int, *, cut: bool = False) -> bytes:
+def _read(answer: http.client.HTTPResponse, bytes_max: int) -> bytes:
     parts, size = [], 0
     while size <= bytes_max and (chunk := _read_some(answer, CHUNK_BYTES)):
         parts.append(chunk)
         size += len(chunk)
-    if size > bytes_max and not cut:
+    if size > bytes_max:
         raise ImageInvalid(f"a document of it is larger than {bytes_max} bytes")
     return b"".join(parts)
 
