@@ -96,6 +96,24 @@ def cold() -> None:
         host.report(name, p50, "ms", target=target, met=met, ratio=p50 / floor_ms, best=min(times))
 
 
+def snap_start() -> None:
+    """The first invoke of a version with SnapStart whose init takes a second."""
+    source = f"import time\ntime.sleep(1)\n{host.ECHO}"
+    times, floors = [], []
+    with host.lambent() as server:
+        for number in range(12):
+            name = f"snap{number}"
+            server.create(name, source, snap_start=True)
+            waiter = server.client.get_waiter("published_version_active")
+            waiter.config.delay = 0.2
+            waiter.wait(FunctionName=name, Qualifier="1")
+            floors.append(host.bare_interpreter_ms(count=1))
+            times.append(_first_invoke_ms(server, f"{name}:1"))
+    p50, floor_ms = statistics.median(times), statistics.median(floors)
+    ratio, met = p50 / floor_ms, p50 <= 15
+    host.report("snap_start", p50, "ms", target="<= 15 ms", met=met, ratio=ratio, best=min(times))
+
+
 def ten_at_once() -> None:
     """Ten different functions, cold, at once: the time until all have answered."""
     floor_ms = host.bare_interpreter_ms()
@@ -358,6 +376,7 @@ ALL: dict[str, Callable[[], None]] = {
     "warm": warm,
     "url": url,
     "cold": cold,
+    "snap_start": snap_start,
     "ten": ten_at_once,
     "create": create,
     "idle": idle,

@@ -25,6 +25,8 @@ ON = {"ApplyOn": "PublishedVersions", "OptimizationStatus": "On"}
 class Held:
     """Snapshots that are done when the test says so."""
 
+    allowed = True
+
     def __init__(self, scene: Scene) -> None:
         self.outcome: asyncio.Future[tuple[Status, bool]] = asyncio.Future()
         self.dropped: list[tuple[str, str | None]] = []
@@ -119,6 +121,21 @@ def test_what_was_pending_when_the_server_ended_is_begun_again(tmp_path: Path) -
         assert len(later.begun) == 1
         await later.finish(Status(value=State.ACTIVE), True)
         assert (await shown(scene, "1"))["SnapStart"] == ON
+
+    play(tmp_path, act)
+
+
+def test_what_the_operator_lets_be_no_more_is_off_after_a_restart(tmp_path: Path) -> None:
+    async def act(scene: Scene) -> None:
+        held = Held(scene)
+        await scene.create(SnapStart=PUBLISHED, Publish=True)
+        await held.finish(Status(value=State.ACTIVE), True)
+        later = Held(scene)
+        later.allowed = False
+        later.snap_start.resume()
+        await later.finish(Status(value=State.ACTIVE, reason="off"), False)
+        now = await shown(scene, "1")
+        assert (now["State"], now["StateReason"], now["SnapStart"]) == ("Active", "off", OFF)
 
     play(tmp_path, act)
 

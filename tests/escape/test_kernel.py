@@ -6,14 +6,16 @@ from typing import Any
 
 import pytest
 
-from tests.escape.servers import World
+from tests.escape.servers import RESTORED, World
 
 FILES_REFUSED = {"EACCES", "EPERM", "ENOENT", "EROFS", "ENXIO", "EIO", "ENODEV"}
 NONE = "0000000000000000"
 
 
-@pytest.fixture
-def found(world: World) -> Any:
+@pytest.fixture(params=["started", "restored"])
+def found(world: World, request: pytest.FixtureRequest) -> Any:
+    if request.param == "restored":
+        return world.result("kernel-restored", program="kernel", SnapStart=RESTORED)
     return world.result("kernel")
 
 

@@ -8,8 +8,11 @@ import signal
 from collections.abc import AsyncIterator
 from typing import Any
 
+import pytest
+
 from lambent.sandbox.namespace_sandbox import NamespaceSandbox
 from lambent.sandbox.template_link import TemplateLink
+from lambent.sandbox.zygote_process import ZygoteFailed
 from tests.sandbox.sandboxes import Bench, answer, bench
 
 
@@ -169,6 +172,67 @@ def test_how_a_fork_ends_is_told_and_the_template_goes_on() -> None:
             assert (await sandbox.exited).signal == signal.SIGKILL
             await sandbox.close()
             assert link.forks == 0
+
+    asyncio.run(act())
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "nonsense",
+        "[]",
+        '{"warmed": "another"}',
+        '{"warmed": ["x"]}',
+        '{"exited": "x", "status": 0}',
+        '{"spawned": "x", "pid": 1}',
+    ],
+)
+def test_a_template_that_lies_is_ended_with_its_forks(message: str) -> None:
+    """Before it is jailed again a fork may say anything on the template's socket."""
+    init = f"""
+import os, socket
+def lie():
+    for name in os.listdir('/proc/self/fd'):
+        try:
+            one = socket.socket(fileno=os.dup(int(name)))
+        except OSError:
+            continue
+        if one.type == socket.SOCK_SEQPACKET:
+            one.send({message!r}.encode())
+os.register_at_fork(after_in_child=lie)
+"""
+
+    async def act() -> None:
+        async with bench() as world, template(world, init) as link:
+            with pytest.raises(ZygoteFailed):
+                await world.backend.restore(link)
+            assert not link.alive
+
+    asyncio.run(act())
+
+
+def test_a_fork_that_says_it_has_ended_is_not_believed() -> None:
+    async def act() -> None:
+        init = """
+import os, socket
+kept = []
+def keep():
+    for name in os.listdir('/proc/self/fd'):
+        try:
+            one = socket.socket(fileno=os.dup(int(name)))
+        except OSError:
+            continue
+        if one.type == socket.SOCK_SEQPACKET:
+            kept.append(one)
+os.register_at_fork(after_in_child=keep)
+"""
+        async with bench() as world, template(world, init) as link:
+            sandbox = await world.backend.restore(link)
+            lie = f'{{"exited": "{sandbox.sandbox_id}", "status": 0}}'
+            await sandbox.bind(world.spec(f"kept[0].send({lie!r}.encode())"))
+            assert (await sandbox.exited).signal == signal.SIGKILL
+            assert not link.alive
+            await sandbox.close()
 
     asyncio.run(act())
 

@@ -86,3 +86,4 @@ def test_the_guide_leads_to_file_systems_and_signed_code(tmp_path: Path) -> None
     assert (notes / "notes.txt").read_text() == "one more\n"
     assert '"one more\\n"' in printed
     assert "refused, as it should be" in printed
+    assert '["restored"]' in printed

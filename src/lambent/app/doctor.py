@@ -9,8 +9,9 @@ import os
 
 from lambent.app.backend import describe_report, environments_max, probe, runtime_settings
 from lambent.cli.serving import settings_overrides
+from lambent.placement.snapshots import OFF_BY_SETTING, OTHER_LANGUAGES
 from lambent.runtime.catalogue import RUNTIMES, find_runtimes, how_to_get
-from lambent.settings import load_settings
+from lambent.settings import Settings, load_settings
 
 
 def doctor(arguments: argparse.Namespace) -> int:
@@ -26,6 +27,7 @@ def doctor(arguments: argparse.Namespace) -> int:
                 name: {"version": one.version, "path": str(one.executable)}
                 for name, one in interpreters.items()
             },
+            "snap_start": snap_start(settings),
             "environments_max": ceiling,
         }
         print(json.dumps(value, indent=2))
@@ -43,5 +45,20 @@ def doctor(arguments: argparse.Namespace) -> int:
             f"{found.version} {found.executable}" if found else f"not found. {how_to_get(runtime)}"
         )
         print(f"  {runtime:<12}{text}")
+    print("SnapStart:")
+    for languages, text in snap_start(settings).items():
+        print(f"  {languages:<22}{text}")
     print(f"At most {ceiling} environments at once (from this host's memory).")
     return 0
+
+
+def snap_start(settings: Settings) -> dict[str, str]:
+    """Languages → whether their functions begin from a snapshot, or why not."""
+    python = "on: an initialised process is forked for each environment"
+    if settings.snapshots == "off":
+        python = f"off: {OFF_BY_SETTING}"
+    return {
+        "python": python,
+        "java, nodejs, dotnet": f"off: {OTHER_LANGUAGES}",
+        "others": "refused, as on AWS",
+    }

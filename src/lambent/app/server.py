@@ -116,7 +116,7 @@ class Server:
         )
         file_systems = parse_file_systems(settings.file_systems)
         self.host_folders = HostFolders(file_systems)
-        self.snapshots = Snapshots(self.backend)
+        self.snapshots = Snapshots(self.backend, allowed=settings.snapshots != "off")
         self.publisher = Publisher(
             self.files,
             self.backend,

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from lambent.cli.durations import parse_duration_s
-from lambent.settings import AUTHS, Settings
+from lambent.settings import AUTHS, SNAPSHOTS, Settings
 
 _PORT_MAX = 65_535
 
@@ -163,6 +163,11 @@ def _add_host_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--network", choices=("auto", "none"), help="whether functions reach beyond this endpoint"
+    )
+    parser.add_argument(
+        "--snapshots",
+        choices=SNAPSHOTS,
+        help="whether SnapStart forks Python functions; off starts them as any other (auto)",
     )
     parser.add_argument(
         "--python",

@@ -72,6 +72,9 @@ class Retirer(Protocol):
 class Snapshots(Protocol):
     """Holds functions that are initialised already, for SnapStart."""
 
+    allowed: bool
+    """Whether the operator lets them be."""
+
     async def make(self, version: FunctionVersion) -> tuple[Status, bool]:
         """Initialise the version once; what it is then, and whether its environments begin there.
 

@@ -47,10 +47,12 @@ class SnapStart:
             self._tasks.spawn(self._make(version), name=name)
 
     def resume(self) -> None:
-        """After a restart: what was Pending then is begun again."""
+        """After a restart: what was Pending then is begun again, what may be no more is ended."""
         for function in self._registry.functions.values():
             for version in function.versions.values():
                 self.begin(version)
+                if version.optimized and not self._snapshots.allowed:
+                    self._tasks.spawn(self._make(version), name=f"end {version.name}")
 
     async def _make(self, version: FunctionVersion) -> None:
         generation = self._registry.begin()

@@ -18,6 +18,7 @@ STREAM_BYTES_PER_S = 2 * MIB  # [DG] 2 MBps; [RIE]
 CLIENT_CONTEXT_BYTES_MAX = 3_583  # [B] base64 length
 LOG_TAIL_BYTES = 4 * 1024  # [B] LogResult: last 4 KB
 
+RESTORE_S = 10.0  # [DG] of a snapshot, with the hooks after it
 SNAPSHOT_INIT_S = 130  # [DG] or the function's timeout, whichever is more
 
 ASYNC_REQUEST_BYTES_MAX = MIB  # [B] Invoke: 1 MB for asynchronous invocations

@@ -12,6 +12,7 @@ import logging
 from functools import partial
 
 from lambent.clock import Instant
+from lambent.domain import limits
 from lambent.domain.errors import LambdaError
 from lambent.domain.function import FunctionVersion, State, Status
 from lambent.environment.platform import Platform
@@ -27,10 +28,18 @@ RETRY_S = 5.0
 """[own] After a snapshot could not be made again the next attempt waits so long."""
 
 
+OTHER_LANGUAGES = (
+    "only Python functions can be forked; the processes of other languages have threads, which a "
+    "fork leaves behind"
+)
+OFF_BY_SETTING = "the operator has turned snapshots off (LAMBENT_SNAPSHOTS=off)"
+
+
 class _Held:
     """One version's template."""
 
-    def __init__(self, init: TemplateInit, template: Template) -> None:
+    def __init__(self, version: FunctionVersion, init: TemplateInit, template: Template) -> None:
+        self.version = version
         self.init = init
         self.template = template
 
@@ -46,14 +55,18 @@ Key = tuple[str, str]
 class Snapshots:
     """See control.interface.Snapshots, and environment.platform.SnapshotSource."""
 
-    def __init__(self, backend: SandboxBackend) -> None:
+    def __init__(self, backend: SandboxBackend, *, allowed: bool = True) -> None:
+        """`allowed`: whether the operator lets functions be forked."""
         self._backend = backend
+        self.allowed = allowed
         self.platform: Platform
         """Set before anything is made."""
         self._held: dict[Key, _Held] = {}
         self._leaving: set[_Held] = set()
         """Dropped, and something runs from them."""
         self._making: dict[Key, asyncio.Lock] = {}
+        self._turns: dict[Key, object] = {}
+        """What was begun last for each; a deletion takes it away."""
         self._failed: dict[Key, tuple[Instant, LambdaError]] = {}
         self._open = True
 
@@ -61,8 +74,8 @@ class Snapshots:
 
     async def make(self, version: FunctionVersion) -> tuple[Status, bool]:
         reason = refusal(version)
-        if reason:
-            return _off(reason)
+        if reason or not self.allowed:
+            return _off(reason or OFF_BY_SETTING)
         try:
             await self._make(version)
         except InitFailed as error:
@@ -73,19 +86,19 @@ class Snapshots:
             return _off(error.message)
         except OSError as error:
             log.warning("no snapshot of %s:%s: %s", version.name, version.version, error)
-            return _off("this host could not fork it")
+            return _off(f"this host cannot fork the function ({error})")
         return Status(value=State.ACTIVE), True
 
     def drop(self, name: str, version: str | None = None) -> None:
         """What runs from it finishes first."""
-        for key in [key for key in self._held if key[0] == name and version in (None, key[1])]:
+        known = {*self._held, *self._turns}
+        for key in [key for key in known if key[0] == name and version in (None, key[1])]:
             self._end(key)
 
     # environment.platform.SnapshotSource
 
     def holds(self, version: FunctionVersion) -> bool:
-        held = self._held.get((version.name, version.version))
-        return held is not None and held.template.alive
+        return self._found(version) is not None
 
     async def hold(self, version: FunctionVersion) -> None:
         """Never raises: `restore` says what went wrong."""
@@ -109,12 +122,20 @@ class Snapshots:
         for held in [*self._held.values(), *self._leaving]:
             self._finish(held)
         self._held.clear()
+        self._turns.clear()
+
+    def _found(self, version: FunctionVersion) -> _Held | None:
+        """The template of this very version: a number may be given again, after a deletion."""
+        held = self._held.get((version.name, version.version))
+        if held is None or not held.template.alive or not _same(held.version, version):
+            return None
+        return held
 
     async def _hold(self, version: FunctionVersion) -> _Held:
         key = (version.name, version.version)
         async with self._making.setdefault(key, asyncio.Lock()):
-            held = self._held.get(key)
-            if held is not None and held.template.alive:
+            held = self._found(version)
+            if held is not None:
                 self._held[key] = self._held.pop(key)  # the last used is last
                 return held
             now = self.platform.clock.now()
@@ -132,24 +153,39 @@ class Snapshots:
         """Raises InitFailed, CannotFork, LambdaError, OSError."""
         if not self._open:
             raise LambdaError("ServiceException", "Lambent is stopping.", Type="Service")
+        if not self.allowed:
+            raise CannotFork(OFF_BY_SETTING)
         key = (version.name, version.version)
         self._end(key)
         self._make_room()
+        turn = self._turns[key] = object()
         init = TemplateInit(version, self.platform)
         sandbox, reason = await init.run()
-        if reason or not self._open:
-            init.say(f"SnapStart is off: {reason}")
-            init.stop()
-            raise CannotFork(reason)
         try:
-            held = _Held(init, self._backend.open_template(sandbox))
-        except OSError:
+            if reason:
+                init.say(f"SnapStart is off: {reason}")
+                raise CannotFork(reason)
+            held = _Held(version, init, self._backend.open_template(sandbox))
+            init.on_gone = held.template.close
+            await self._try(held.template)
+            if self._turns.get(key) is not turn:
+                raise LambdaError("ServiceException", "The version is gone.", Type="Service")
+        except BaseException:
             init.stop()
             raise
         self._held[key] = held
         self._failed.pop(key, None)
-        init.on_gone = held.template.close
         return held
+
+    async def _try(self, template: Template) -> None:
+        """Fork it once, for the host may not allow that. Raises OSError."""
+        try:
+            async with asyncio.timeout(limits.RESTORE_S):
+                sandbox = await self._backend.restore(template)
+        except TimeoutError:
+            raise OSError("a fork does not come up") from None
+        sandbox.kill()
+        await sandbox.close()
 
     def _make_room(self) -> None:
         unused = [key for key, held in self._held.items() if not held.template.forks]
@@ -157,6 +193,7 @@ class Snapshots:
             self._end(key)
 
     def _end(self, key: Key) -> None:
+        self._turns.pop(key, None)
         held = self._held.pop(key, None)
         if held is None:
             return
@@ -175,10 +212,14 @@ class Snapshots:
 def refusal(version: FunctionVersion) -> str:
     """Why no snapshot of this version can be had on any host; empty where one may be."""
     if version.runtime not in FAMILIES["python"].RUNTIMES:
-        return f"Lambent takes snapshots of Python functions only, not of {version.runtime}"
+        return f"{version.runtime}: {OTHER_LANGUAGES}"
     if version.hot_reload_folder:
         return "the code of this function is a folder that may change"
     return ""
+
+
+def _same(one: FunctionVersion, other: FunctionVersion) -> bool:
+    return (one.code.digest, one.last_modified) == (other.code.digest, other.last_modified)
 
 
 def _off(reason: str) -> tuple[Status, bool]:

@@ -57,9 +57,9 @@ class NamespaceSandbox:
         folders: Sequence[HostFolder],
         on_listeners: Callable[[str, list[int]], None],
         release: Callable[[NamespaceSandbox], Awaitable[None]],
-        restored: bool = False,
+        template: NamespaceSandbox | None = None,
     ) -> None:
-        """`restored`: it is the fork of a template, and has its code already."""
+        """`template`: what it is the fork of; it then has its code already."""
         loop = asyncio.get_running_loop()
         self.sandbox_id = sandbox_id
         self.channel = channel
@@ -80,7 +80,8 @@ class NamespaceSandbox:
         self._folders = [[staged, folder.target] for staged, folder in stage(folders)]
         self._on_listeners = on_listeners
         self._release = release
-        self._restored = restored
+        self._restored = template is not None
+        self._shared_bytes = 0 if template is None else template.memory_peak_bytes()
         self._out_of_memory = False
         self._bound = False
         self._closed = False
@@ -136,9 +137,12 @@ class NamespaceSandbox:
         await self._send(settings, b"")
 
     def memory_peak_bytes(self) -> int:
-        """Highest use of memory so far; without cgroups what the first process held, or 0."""
+        """Highest use of memory so far; without cgroups what the first process held, or 0.
+
+        A fork's with all that it has of its template, though much of that is there but once.
+        """
         if self.cgroup is not None:
-            return self.cgroup.peak_bytes()
+            return self._shared_bytes + self.cgroup.peak_bytes()
         if self.exited.done() or not self.pid:
             return 0
         try:

@@ -232,7 +232,7 @@ class NamespaceBackend:
             folders=folders,
             on_listeners=self._pass_listeners,
             release=self._release,
-            restored=isinstance(parent, TemplateLink),
+            template=parent.sandbox if isinstance(parent, TemplateLink) else None,
         )
         self._sandboxes[sandbox.sandbox_id] = sandbox
         inside = [theirs.detach(), output_write]

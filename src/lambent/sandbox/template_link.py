@@ -45,8 +45,7 @@ class TemplateLink:
     """From the moment its init is done to its end."""
 
     def __init__(self, template: NamespaceSandbox) -> None:
-        self.sandbox_id = template.sandbox_id
-        self._template = template
+        self.sandbox = template
         self._loop = asyncio.get_running_loop()
         self._forks: dict[str, _Fork] = {}
         self.on_empty: Callable[[], None] = lambda: None
@@ -164,7 +163,7 @@ class TemplateLink:
         match message:
             case {"warmed": str(sandbox_id)}:
                 fork = self._forks[sandbox_id]
-                if fork.born.done() or pid == self._template.pid:
+                if fork.born.done() or pid == self.sandbox.pid:
                     raise ValueError("it was born already")
                 self._born(fork, pid)
                 given, descriptors[:] = descriptors[:], []
@@ -190,7 +189,7 @@ class TemplateLink:
     def _born(self, fork: _Fork, pid: int) -> None:
         fork.pidfd = os.pidfd_open(pid)
         # Between the message and now the pid may have passed to another process, if to few.
-        if os.geteuid() == 0 and os.stat(f"/proc/{pid}").st_uid != self._template.uid:
+        if os.geteuid() == 0 and os.stat(f"/proc/{pid}").st_uid != self.sandbox.uid:
             raise ValueError("no process of the template's")
         self._loop.add_reader(fork.pidfd, self._on_end, fork)
         if not fork.born.done():
@@ -234,7 +233,7 @@ class TemplateLink:
             fork.pidfd = -1
 
     def _distrust(self) -> None:
-        self._template.kill()
+        self.sandbox.kill()
         self.close()
 
     def _end(self) -> None:

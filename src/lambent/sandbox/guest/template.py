@@ -3,7 +3,7 @@
 By the time of a fork the function's code has run, so nothing here is privileged: a fork enters a
 user namespace of its own with all the others, and in them does for itself what a zygote's child
 does. A template's filter allows that; the fork's is every sandbox's again. What a template's
-function could do with it: docs/decisions/0041-snapshots-by-fork.md.
+function could do with it: docs/decisions/0026-snapshots-by-fork.md.
 
 Messages on the control socket (one JSON object each, SOCK_SEQPACKET), which the server sends over
 the channel as one byte with the descriptor:
