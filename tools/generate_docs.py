@@ -6,6 +6,7 @@ from pathlib import Path
 
 from lambent.environment.lifecycle import format_diagram
 from tools.operations import format_table
+from tools.services import format_services
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -35,6 +36,7 @@ def generate() -> dict[Path, str]:
     return {
         ROOT / "docs" / "lifecycle.md": LIFECYCLE.format(diagram=format_diagram()),
         ROOT / "docs" / "operations.md": format_table(),
+        ROOT / "docs" / "services.md": format_services(),
     }
 
 

@@ -201,6 +201,31 @@ def handler(event, context):
     assert json.loads((tmp_path / "out.json").read_text()) == ["layered", "two"]
 
 
+def test_the_aws_cli_sends_receives_and_deletes_messages(aws: Aws) -> None:
+    url = aws("sqs", "create-queue", "--queue-name", "cli-queue", "--tags", "a=b")["QueueUrl"]
+    queue = ("--queue-url", url)
+    assert url in aws("sqs", "list-queues")["QueueUrls"]
+    attributes = '{"n": {"DataType": "Number", "StringValue": "1"}}'
+    sent = aws(
+        *("sqs", "send-message", *queue, "--message-body", "hello"),
+        *("--message-attributes", attributes),
+    )
+    got = aws(
+        *("sqs", "receive-message", *queue, "--message-attribute-names", "All"),
+        *("--attribute-names", "All", "--wait-time-seconds", "5"),
+    )
+    [message] = got["Messages"]
+    assert message["MessageId"] == sent["MessageId"]
+    assert message["MessageAttributes"]["n"]["StringValue"] == "1"
+    handle = ("--receipt-handle", message["ReceiptHandle"])
+    assert aws("sqs", "delete-message", *queue, *handle) is None
+    shown = aws("sqs", "get-queue-attributes", *queue, "--attribute-names", "All")["Attributes"]
+    assert shown["ApproximateNumberOfMessages"] == "0"
+    assert aws("sqs", "delete-queue", *queue) is None
+    refused = aws("sqs", "get-queue-url", "--queue-name", "cli-queue", code=254)
+    assert "AWS.SimpleQueueService.NonExistentQueue" in refused
+
+
 def test_logs_can_be_followed_while_the_function_runs(server: RunningServer) -> None:
     """Version 1 of the CLI has no `logs tail`; this is its loop: filter from the last event on."""
     source = """

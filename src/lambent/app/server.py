@@ -93,7 +93,7 @@ class Server:
         data = settings.data_dir
         self.database = Database(data / "lambent.db")
         self.iam = Iam(self.database, clock=self.clock, account=self.account)
-        self.sqs = Sqs(self.database, account=self.account, clock=self.clock)
+        self.sqs = Sqs(self.database, account=self.account, clock=self.clock, tasks=tasks)
         self.roles = ExecutionRoles(
             self.iam.directory, self.clock, session_s=int(settings.role_session_s)
         )
@@ -285,6 +285,7 @@ class Server:
             documents=self.plane.permissions.documents,
             layer_documents=self.plane.layer_policies.documents,
             mapped_function=self.plane.event_sources.function_arn,
+            resource_documents={"sqs": self.sqs.documents},
             tags=tags,
         )
         self.plane.role_permissions.allows = authorization.role_allows

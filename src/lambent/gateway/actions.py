@@ -1,9 +1,9 @@
 """Which action on which resource an operation is: a table, and a few exceptions.
 
 Source: Service Authorization Reference, "Actions, resources, and condition keys for AWS Lambda",
-"… for AWS Identity and Access Management", "… for Amazon CloudWatch Logs". Most operations are the
-action of their own name on the resource that their parameters name. Where the reference gives an
-action no resource, it is `*`.
+"… for AWS Identity and Access Management", "… for Amazon CloudWatch Logs",
+"… for Amazon SQS". Most operations are the action of their own name on the resource that their
+parameters name. Where the reference gives an action no resource, it is `*`.
 """
 
 from __future__ import annotations
@@ -81,6 +81,8 @@ class Actions:
             case "logs":
                 resources = self._log_resources(operation, params)
                 return [Asked(f"logs:{operation}", one) for one in resources]
+            case "sqs":
+                return self._of_sqs(operation, params)
             case _:
                 return [Asked(f"{service}:{operation}", "*")]
 
@@ -227,6 +229,34 @@ class Actions:
             else f"{prefix}:{one}:log-stream:{stream}"
             for one in named
         ] or [f"{prefix}::log-stream:"]
+
+    # SQS
+
+    def _of_sqs(self, operation: str, params: Params) -> list[Asked]:
+        """A batch is the action of one; a move takes what it does to its two queues."""
+        action = f"sqs:{operation.removesuffix('Batch')}"
+        if operation in ("StartMessageMoveTask", "ListMessageMoveTasks"):
+            source = str(params["SourceArn"])
+            asked = [Asked(action, source)]
+            if operation == "StartMessageMoveTask":
+                needed = ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes")
+                asked += [Asked(f"sqs:{one}", source) for one in needed]
+                if "DestinationArn" in params:
+                    asked.append(Asked("sqs:SendMessage", str(params["DestinationArn"])))
+            return asked
+        prefix = f"arn:aws:sqs:{self._account.region}"
+        if "QueueUrl" in params:
+            account, _, name = str(params["QueueUrl"]).rpartition("/")
+            return [Asked(action, f"{prefix}:{account.rpartition('/')[2]}:{name}")]
+        if "QueueName" in params:
+            owner = params.get("QueueOwnerAWSAccountId", self._account.account_id)
+            return [Asked(action, f"{prefix}:{owner}:{params['QueueName']}", _sqs(params))]
+        return [Asked(action, "*")]
+
+
+def _sqs(params: Params) -> dict[str, ContextValue]:
+    """CreateQueue's tags, whose name begins small."""
+    return _tags_of_request({"Tags": params.get("tags")})
 
 
 def _iam(params: Params) -> dict[str, ContextValue]:

@@ -25,6 +25,8 @@ LayerDocuments = Callable[[str, int], list[PolicyDocument]]
 """Those on a layer version: name, version."""
 Tags = Callable[[str], Mapping[str, str]]
 """A function's."""
+ResourceDocuments = Mapping[str, Callable[[str], list[PolicyDocument]]]
+"""Service → ARN of a resource → the policies in force on it."""
 
 
 class Authorization:
@@ -40,6 +42,7 @@ class Authorization:
         tags: Tags,
         layer_documents: LayerDocuments = lambda name, version: [],
         mapped_function: Callable[[str], str | None] = lambda uuid: None,
+        resource_documents: ResourceDocuments | None = None,
     ) -> None:
         self._directory = directory
         self._account = account
@@ -47,6 +50,7 @@ class Authorization:
         self._documents = documents
         self._layer_documents = layer_documents
         self._tags = tags
+        self._resource_documents = resource_documents or {}
         self._common_s = -1
         self._common: Mapping[str, ContextValue] = {}
         self._actions = Actions(
@@ -115,6 +119,9 @@ class Authorization:
                 context[f"aws:resourcetag/{key.lower()}"] = value
         elif asked.layer is not None:
             resource = self._layer_documents(*asked.layer)
+        else:
+            documents = self._resource_documents.get(asked.action.partition(":")[0])
+            resource = () if documents is None else documents(asked.resource)
         return AccessRequest(caller.principal, asked.action, asked.resource, context), resource
 
     def _common_context(self) -> Mapping[str, ContextValue]:

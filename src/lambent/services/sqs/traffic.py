@@ -198,12 +198,13 @@ class Traffic:
 
         def stored(done: asyncio.Future[list[Message]]) -> None:
             if done.cancelled() or done.exception() is not None:
-                self._put_back(queue, held)
+                self.put_back(queue, held)
 
         future.add_done_callback(stored)
         return Taken(queue.row.queue_id, values, found, future)
 
-    def _put_back(self, queue: Queue, taken: Sequence[Held]) -> None:
+    def put_back(self, queue: Queue, taken: Sequence[Held]) -> None:
+        """What could not be handed out is visible again."""
         now_ms = self.queues.now_ms()
         for held in taken:
             if queue.states.messages.get(held.number) is held and held.state is State.IN_FLIGHT:

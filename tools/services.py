@@ -1,0 +1,132 @@
+"""The tables of the companion services' operations, from their handlers and botocore's models.
+
+A service adds itself to PAGES: its operations that have a handler, what of them is only stored, and
+what is to be said. An operation without a handler is absent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import json
+import tempfile
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import botocore
+
+from lambent.clock import ManualClock
+from lambent.domain.arns import Account
+from lambent.services.sqs import Sqs
+from lambent.store.database import Database
+from lambent.tasks import Tasks
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """One service's section."""
+
+    service: str
+    """Its folder in botocore's data."""
+    title: str
+    about: str
+    handled: Callable[[], Iterable[str]]
+    stored: Mapping[str, str] = field(default_factory=dict)
+    """Kept and shown, and not (or not all) acted upon: operation → what is missing."""
+    remarks: Mapping[str, str] = field(default_factory=dict)
+    attributes: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    """Attribute → (what it is, the remark), for services that have some."""
+
+
+def _sqs() -> Iterable[str]:
+    async def collect() -> frozenset[str]:
+        with tempfile.TemporaryDirectory() as folder:
+            async with asyncio.TaskGroup() as group:
+                database = Database(Path(folder) / "lambent.db")
+                return frozenset(Sqs(database, Account(), ManualClock(), Tasks(group)).operations)
+
+    return asyncio.run(collect())
+
+
+_ENFORCED = ("enforced", "")
+
+SQS = Page(
+    service="sqs",
+    title="SQS",
+    about="""\
+JSON 1.0 and the query protocol, on one port. Whatever is answered is on disk, receives too. The
+Approximate… counts are exact. A call costs the same with 100,000 messages as with 10.
+""",
+    handled=_sqs,
+    remarks={
+        "CreateQueue": "a name may be used again at once after a deletion",
+        "PurgeQueue": "at once, and as often as one likes",
+        "ReceiveMessage": "a queue that has messages is never answered empty",
+        "SendMessage": "a group on a standard queue is kept and told; it changes no order",
+    },
+    attributes={
+        "ContentBasedDeduplication": _ENFORCED,
+        "DeduplicationScope": _ENFORCED,
+        "DelaySeconds": _ENFORCED,
+        "FifoQueue": _ENFORCED,
+        "FifoThroughputLimit": ("stored", "there is no limit of throughput"),
+        "KmsDataKeyReusePeriodSeconds": ("stored", "there is no KMS"),
+        "KmsMasterKeyId": ("stored", "there is no KMS"),
+        "MaximumMessageSize": _ENFORCED,
+        "MessageRetentionPeriod": _ENFORCED,
+        "Policy": ("enforced", "with `--auth iam`"),
+        "ReceiveMessageWaitTimeSeconds": _ENFORCED,
+        "RedriveAllowPolicy": _ENFORCED,
+        "RedrivePolicy": _ENFORCED,
+        "SqsManagedSseEnabled": ("stored", "rows are as safe as the disk they are on"),
+        "VisibilityTimeout": _ENFORCED,
+    },
+)
+
+PAGES = (SQS,)
+
+HEAD = """\
+<!-- Written by `make docs` from tools/services.py and the handlers. Do not edit. -->
+# The companion services' operations
+
+*Enforced*: what it sets is acted upon, what it tells is true. *Stored*: kept and shown. *Absent*:
+answered as one that Lambent does not have.
+"""
+
+
+def load_operations(service: str) -> list[str]:
+    """Every operation of botocore's newest model of a service."""
+    folder = Path(botocore.__file__).parent / "data" / service
+    path = sorted(folder.glob("*/service-2.json.gz"))[-1]
+    return sorted(json.loads(gzip.decompress(path.read_bytes()))["operations"])
+
+
+def format_page(page: Page) -> str:
+    """One section."""
+    handled = frozenset(page.handled())
+    lines = []
+    kinds = []
+    for name in load_operations(page.service):
+        if name not in handled:
+            kind, remark = "absent", ""
+        elif name in page.stored:
+            kind, remark = "stored", page.stored[name]
+        else:
+            kind, remark = "enforced", page.remarks.get(name, "")
+        kinds.append(kind)
+        lines.append(f"| {name} | {kind} | {remark} |\n")
+    text = f"\n## {page.title}\n\n{page.about}\n" + ", ".join(
+        f"{kinds.count(kind)} {kind}" for kind in ("enforced", "stored", "absent")
+    )
+    text += ".\n\n| operation | | remarks |\n|---|---|---|\n" + "".join(lines)
+    if page.attributes:
+        text += "\n| attribute | | remarks |\n|---|---|---|\n"
+        for name, (kind, remark) in page.attributes.items():
+            text += f"| {name} | {kind} | {remark} |\n"
+    return text
+
+
+def format_services() -> str:
+    """The whole page."""
+    return HEAD + "".join(format_page(page) for page in PAGES)
