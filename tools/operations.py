@@ -50,7 +50,7 @@ ABSENT: Mapping[str, str] = dict.fromkeys(
 
 REMARKS: Mapping[str, str] = {
     "Invoke": "not X-Amz-Durable-Execution-Name",
-    "PutFunctionEventInvokeConfig": "destinations but functions and queues: records are kept for them",
+    "PutFunctionEventInvokeConfig": "destinations but functions and queues: records are kept",
     "UpdateFunctionEventInvokeConfig": "as PutFunctionEventInvokeConfig",
     "PutFunctionScalingConfig": "environments at least and at most",
     "CreateFunction": "options that are absent are refused by name: see the README",

@@ -201,28 +201,33 @@ def handler(event, context):
     assert json.loads((tmp_path / "out.json").read_text()) == ["layered", "two"]
 
 
-def test_the_aws_cli_sends_receives_and_deletes_messages(aws: Aws) -> None:
-    url = aws("sqs", "create-queue", "--queue-name", "cli-queue", "--tags", "a=b")["QueueUrl"]
+def test_the_aws_cli_sends_receives_and_deletes_messages(server: RunningServer, aws: Aws) -> None:
+    """Version 1 takes SQS's endpoint from the option alone: its `overridesslcommonname`."""
+
+    def sqs(*arguments: str, code: int = 0) -> Any:
+        return aws("--endpoint-url", server.endpoint, "sqs", *arguments, code=code)
+
+    url = sqs("create-queue", "--queue-name", "cli-queue", "--tags", "a=b")["QueueUrl"]
     queue = ("--queue-url", url)
-    assert url in aws("sqs", "list-queues")["QueueUrls"]
+    assert url in sqs("list-queues")["QueueUrls"]
     attributes = '{"n": {"DataType": "Number", "StringValue": "1"}}'
-    sent = aws(
-        *("sqs", "send-message", *queue, "--message-body", "hello"),
+    sent = sqs(
+        *("send-message", *queue, "--message-body", "hello"),
         *("--message-attributes", attributes),
     )
-    got = aws(
-        *("sqs", "receive-message", *queue, "--message-attribute-names", "All"),
+    got = sqs(
+        *("receive-message", *queue, "--message-attribute-names", "All"),
         *("--attribute-names", "All", "--wait-time-seconds", "5"),
     )
     [message] = got["Messages"]
     assert message["MessageId"] == sent["MessageId"]
     assert message["MessageAttributes"]["n"]["StringValue"] == "1"
     handle = ("--receipt-handle", message["ReceiptHandle"])
-    assert aws("sqs", "delete-message", *queue, *handle) is None
-    shown = aws("sqs", "get-queue-attributes", *queue, "--attribute-names", "All")["Attributes"]
+    assert sqs("delete-message", *queue, *handle) is None
+    shown = sqs("get-queue-attributes", *queue, "--attribute-names", "All")["Attributes"]
     assert shown["ApproximateNumberOfMessages"] == "0"
-    assert aws("sqs", "delete-queue", *queue) is None
-    refused = aws("sqs", "get-queue-url", "--queue-name", "cli-queue", code=254)
+    assert sqs("delete-queue", *queue) is None
+    refused = sqs("get-queue-url", "--queue-name", "cli-queue", code=255)
     assert "AWS.SimpleQueueService.NonExistentQueue" in refused
 
 
