@@ -34,6 +34,16 @@ def make_zip(source: str) -> bytes:
     return buffer.getvalue()
 
 
+def make_package(files: dict[str, str], comment: str) -> bytes:
+    """A package of its own digest: `comment` lies in it as a file."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as package:
+        for name, text in files.items():
+            package.writestr(name, text)
+        package.writestr("comment.txt", comment)
+    return buffer.getvalue()
+
+
 @dataclass
 class Lambent:
     """A running server on a temporary data folder."""

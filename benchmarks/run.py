@@ -18,6 +18,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 
 from benchmarks import host, load
+from benchmarks.languages import languages
 
 WARM_ROUNDS = 3
 
@@ -385,6 +386,7 @@ ALL: dict[str, Callable[[], None]] = {
     "reset": reset,
     "environments": environments,
     "stream": stream,
+    "languages": languages,
 }
 
 

@@ -45,6 +45,12 @@ LANGUAGES = (
         files=one_file("nodejs.js", "app.js"),
     ),
     Language(
+        prefix="ruby",
+        handler="app.handler",
+        error_type="Function<ArgumentError>",
+        files=one_file("ruby.rb", "app.rb"),
+    ),
+    Language(
         prefix="provided",
         handler="unused",
         error_type="ValueError",
