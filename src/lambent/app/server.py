@@ -45,9 +45,12 @@ from lambent.gateway.gateway import Gateway
 from lambent.gateway.invoke_route import InvokeRoute
 from lambent.gateway.invoke_streaming_route import InvokeStreamingRoute
 from lambent.gateway.local import LocalRoutes
+from lambent.gateway.s3_access import IamS3Access, OpenS3Access, S3Access
+from lambent.gateway.s3_route import S3Route
 from lambent.gateway.url_access import OpenAccess, UrlAccess
 from lambent.gateway.url_permission import IamUrlAccess
 from lambent.gateway.url_route import UrlRoute
+from lambent.http.message import Request
 from lambent.http.protocol import HttpLimits
 from lambent.http.server import HttpServer
 from lambent.invoke.invoker import Invoker
@@ -64,6 +67,8 @@ from lambent.runtime.catalogue import find_runtimes, how_to_get
 from lambent.services.iam import Iam
 from lambent.services.iam import rows as iam_rows
 from lambent.services.logs import Logs
+from lambent.services.s3 import S3
+from lambent.services.s3.notify import Notifier
 from lambent.services.signer import Signer
 from lambent.services.sqs import Sqs
 from lambent.services.sts import Sts
@@ -171,6 +176,13 @@ class Server:
             delay_scale=settings.async_delay_scale,
             targets={"sqs": self.sqs.target},
         )
+        self.s3 = S3(
+            self.database,
+            account=self.account,
+            clock=self.clock,
+            root=data / "s3",
+            notifier=Notifier(),
+        )
         self.http: HttpServer
         self.port = 0
 
@@ -249,8 +261,16 @@ class Server:
                 package_path=self.files.zip_path,
                 admit=access.admit_operator,
             ),
+            s3=S3Route(
+                self.s3,
+                self.account,
+                self._s3_access(access),
+                access.authorization,
+                self._tasks,
+                endpoint=self._endpoint,
+            ),
             tasks=self._tasks,
-            default_endpoint=lambda: f"http://{self.settings.host}:{self.port}",
+            endpoint=self._endpoint,
         )
         self.http = HttpServer(gateway, HTTP_LIMITS)
         self.port = await self.http.listen(self.settings.host, self.settings.port)
@@ -259,6 +279,17 @@ class Server:
         self.plane.versions.begin_snapshot = snap_start.begin
         snap_start.resume()
         self.plane.image_functions.resume()
+
+    def _endpoint(self, request: Request) -> str:
+        """The server as the caller named it."""
+        host = request.headers.get("host")
+        return f"http://{host}" if host else f"http://{self.settings.host}:{self.port}"
+
+    def _s3_access(self, access: Access) -> S3Access:
+        """Who may call S3, by the setting."""
+        if isinstance(access.authentication, IamAuthentication):
+            return IamS3Access(access.authentication)
+        return OpenS3Access(access.authentication, self.clock)
 
     def _url_access(self, access: Access) -> UrlAccess:
         """Who may call function URLs, by the setting."""
@@ -319,6 +350,7 @@ class Server:
         await self.logs.close()
         await self.images.store.close()
         await self.files.close()
+        self.s3.close()
         await self.database.close()
 
     async def reset(self) -> None:
@@ -329,6 +361,7 @@ class Server:
         await self.database.write(iam_rows.delete_everything)
         await self.iam.directory.load()
         await self.sqs.reset()
+        await self.s3.reset()
         await self.logs.clear()
         self.meter.clear()
         await self.database.write(clear_usage)

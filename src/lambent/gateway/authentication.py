@@ -17,6 +17,7 @@ from lambent.wire.sigv4 import (
     SignatureProblem,
     parse_signature,
     verify,
+    verify_head,
 )
 
 TEMPORARY = "ASIA"
@@ -101,9 +102,23 @@ class IamAuthentication:
         now_s = self._clock.wall_s()
         secret, caller = self._holder(signature, now_s)
         request.body = verify(signature, request, secret, now_s=now_s)
+        self._note_use(caller, signature, service)
+        return caller
+
+    def caller_of_head(
+        self, signature: Signature, request: Signable, service: str
+    ) -> tuple[Caller, bytes]:
+        """Who signed, and the key of the body's chunks: see `verify_head`. Raises SignatureError."""
+        self._check_scope(signature, service)
+        now_s = self._clock.wall_s()
+        secret, caller = self._holder(signature, now_s)
+        key = verify_head(signature, request, secret, now_s=now_s)
+        self._note_use(caller, signature, service)
+        return caller, key
+
+    def _note_use(self, caller: Caller, signature: Signature, service: str) -> None:
         if caller.principal.kind == "user" and signature.token is None:
             self._directory.note_use(signature.key_id, service, signature.region)
-        return caller
 
     def _check_scope(self, signature: Signature, service: str) -> None:
         if signature.service != service:

@@ -21,6 +21,7 @@ from lambent.gateway.invoke_route import InvokeRoute
 from lambent.gateway.invoke_streaming_route import InvokeStreamingRoute
 from lambent.gateway.local import LocalRoutes
 from lambent.gateway.routing import choose_protocol, identify_service
+from lambent.gateway.s3_route import S3Route
 from lambent.gateway.url_route import UrlRoute, is_for_url
 from lambent.http.exchange import Exchange
 from lambent.http.message import BodySink, Refusal, Request
@@ -66,8 +67,9 @@ class Gateway:
         invoke_streaming: InvokeRoute,
         urls: UrlRoute,
         local: LocalRoutes,
+        s3: S3Route,
         tasks: Tasks,
-        default_endpoint: Callable[[], str],
+        endpoint: Callable[[Request], str],
     ) -> None:
         self._account = account
         self._access = access
@@ -76,8 +78,9 @@ class Gateway:
         self._invoke_streaming = invoke_streaming
         self._urls = urls
         self._local = local
+        self._s3 = s3
         self._tasks = tasks
-        self._default_endpoint = default_endpoint
+        self._endpoint = endpoint
 
     # http.Application
 
@@ -88,17 +91,21 @@ class Gateway:
         return SMALL_BODY_BYTES_MAX
 
     def open_body(self, request: Request) -> BodySink | None:
-        return None
+        if is_for_url(request) or not self._s3.is_for(request):
+            return None
+        return self._s3.open_body(request)
 
     def handle(self, exchange: Exchange) -> None:
         request = exchange.request
         try:
             if is_for_url(request):
                 self._urls.handle(exchange)
-            elif request.method == "POST" and request.path.endswith("/invocations"):
+            elif request.method == "POST" and is_invoke(request.path, "/invocations"):
                 self._invoke.handle(exchange)
-            elif request.method == "POST" and request.path.endswith(STREAMING_SUFFIX):
+            elif request.method == "POST" and is_invoke(request.path, STREAMING_SUFFIX):
                 self._invoke_streaming.handle(exchange)
+            elif self._s3.is_for(request):
+                self._s3.handle(exchange)
             elif request.path.startswith("/_"):
                 self._tasks.spawn(self._answer_local(exchange), name="local")
             else:
@@ -108,6 +115,9 @@ class Gateway:
             respond_fault(exchange)
 
     def refuse(self, exchange: Exchange, refusal: Refusal) -> None:
+        if not is_for_url(exchange.request) and self._s3.is_for(exchange.request):
+            self._s3.refuse(exchange, refusal)
+            return
         if refusal is Refusal.BODY_TOO_LARGE:
             if is_for_url(exchange.request):
                 self._urls.refuse_body(exchange)
@@ -221,15 +231,16 @@ class Gateway:
             ),
         )
 
-    def _endpoint(self, request: Request) -> str:
-        host = request.headers.get("host")
-        return f"http://{host}" if host else self._default_endpoint()
-
 
 def _serialize_lambda_error(
     service: Service, operation: Operation | None, error: LambdaError, request_id: str
 ) -> WireResponse:
     return serialize_error(service, operation, error.code, error.message, error.members, request_id)
+
+
+def is_invoke(path: str, suffix: str) -> bool:
+    """Not an object of S3 whose key ends so."""
+    return path.endswith(suffix) and path.startswith("/20")
 
 
 def to_wire(request: Request) -> WireRequest:

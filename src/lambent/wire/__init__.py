@@ -2,7 +2,7 @@
 
 A request goes `identify` (or `Service.match`) → `parse_request` → the handler; its result goes
 `serialize_response`, its error `serialize_error`. Whatever a client sends, nothing but WireError is
-raised. A protocol is a module (`rest_json`, `json_rpc`, `query`) with the methods of
+raised. A protocol is a module (`rest_json`, `json_rpc`, `query`, `rest_xml`) with the methods of
 `protocol.WireProtocol`; REST ones share `bindings`, JSON ones `json_body`, XML ones `xml_body`.
 """
 
@@ -19,6 +19,7 @@ from lambent.wire.protocol import WireProtocol
 from lambent.wire.query import Query
 from lambent.wire.required import add_queue_url, check_required
 from lambent.wire.rest_json import RestJson
+from lambent.wire.rest_xml import RestXml
 from lambent.wire.validation import validate
 
 __all__ = [
@@ -39,6 +40,7 @@ _PROTOCOLS: Mapping[str, WireProtocol] = {
     "rest-json": RestJson(),
     "json": JsonRpc(),
     "query": Query(),
+    "rest-xml": RestXml(),
 }
 
 

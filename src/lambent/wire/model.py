@@ -19,7 +19,7 @@ from lambent.wire.message import WireError
 from lambent.wire.query_compatible import ERRORS, add_errors, make_query_variant
 from lambent.wire.routes import RouteTable
 
-PROTOCOLS = ("rest-json", "json", "query")
+PROTOCOLS = ("rest-json", "json", "query", "rest-xml")
 """The protocols that Lambent speaks, the preferred first."""
 
 
@@ -156,6 +156,11 @@ class Operation:
         if self._output is None and "output" in self._traits:
             self._output = make_shape(self._model, self._traits["output"])
         return self._output
+
+    @property
+    def deprecated(self) -> bool:
+        """Whether another operation has taken its place."""
+        return bool(self._traits.get("deprecated"))
 
     @property
     def error_names(self) -> tuple[str, ...]:

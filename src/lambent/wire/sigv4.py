@@ -207,9 +207,33 @@ def verify(signature: Signature, request: Signable, secret: str, *, now_s: float
     Raises SignatureError where the signature is not that of `request` under `secret`, or is older
     or newer than may be.
     """
+    payload_hash = _payload_hash(signature, request)
+    key = _verify(signature, request, secret, payload_hash, now_s)
+    if not payload_hash.startswith(STREAMING_PREFIX):
+        return request.body
+    prefix = f"{signature.timestamp}\n{signature.scope}"
+    try:
+        return open_chunks(payload_hash, request.body, key, prefix, signature.signature)
+    except PayloadError as error:
+        raise SignatureError(SignatureProblem.MISMATCH, str(error)) from None
+
+
+def verify_head(signature: Signature, request: Signable, secret: str, *, now_s: float) -> bytes:
+    """The key that the chunks of a body are signed with; the body itself is not looked at.
+
+    For S3, whose requests name the hash of their payload: it is the caller's to hold the body to
+    it. Raises SignatureError.
+    """
+    declared = request.raw_headers.get(b"x-amz-content-sha256", b"").decode("latin-1")
+    return _verify(signature, request, secret, declared or UNSIGNED_PAYLOAD, now_s)
+
+
+def _verify(
+    signature: Signature, request: Signable, secret: str, payload_hash: str, now_s: float
+) -> bytes:
+    """The signing key. Raises SignatureError."""
     check_time(signature, now_s)
     key = signing_key(secret, signature.date, signature.region, signature.service)
-    payload_hash = _payload_hash(signature, request)
     wanted = signature.signature.encode("latin-1", "replace")
     for query in _canonical_queries(request.query, presigned=signature.expires_s is not None):
         expected = _sign(key, signature, canonical_request(signature, request, query, payload_hash))
@@ -218,13 +242,7 @@ def verify(signature: Signature, request: Signable, secret: str, *, now_s: float
     else:
         raise _mismatch()
     _check_signed_headers(signature, request)
-    if not payload_hash.startswith(STREAMING_PREFIX):
-        return request.body
-    prefix = f"{signature.timestamp}\n{signature.scope}"
-    try:
-        return open_chunks(payload_hash, request.body, key, prefix, signature.signature)
-    except PayloadError as error:
-        raise SignatureError(SignatureProblem.MISMATCH, str(error)) from None
+    return key
 
 
 def _check_signed_headers(signature: Signature, request: Signable) -> None:

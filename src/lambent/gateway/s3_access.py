@@ -1,0 +1,108 @@
+"""Who asks something of S3, told by the head alone: bodies are checked as they come."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from lambent.clock import Clock
+from lambent.gateway.authentication import Authentication, IamAuthentication
+from lambent.http.message import Request
+from lambent.policy.principal import ANONYMOUS
+from lambent.services.iam.directory import Caller
+from lambent.services.s3.errors import S3Error
+from lambent.wire.sigv4 import (
+    Signature,
+    SignatureError,
+    SignatureProblem,
+    check_time,
+    parse_signature,
+)
+
+_CODES = {
+    SignatureProblem.MISSING: "AccessDenied",
+    SignatureProblem.INCOMPLETE: "AuthorizationHeaderMalformed",
+    SignatureProblem.UNKNOWN_KEY: "InvalidAccessKeyId",
+    SignatureProblem.MISMATCH: "SignatureDoesNotMatch",
+    SignatureProblem.EXPIRED_TOKEN: "ExpiredToken",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Admitted:
+    """Who asks, and what the chunks of the body are signed with."""
+
+    caller: Caller
+    signature: Signature | None = None
+    key: bytes | None = None
+    """None where signatures are not verified."""
+
+
+class S3Access(Protocol):
+    """Tells who asks."""
+
+    def admit(self, request: Request) -> Admitted:
+        """Raises S3Error."""
+        ...
+
+
+class OpenS3Access:
+    """Any credentials do; but a presigned address ends when it says."""
+
+    def __init__(self, authentication: Authentication, clock: Clock) -> None:
+        self._authentication = authentication
+        self._clock = clock
+
+    def admit(self, request: Request) -> Admitted:
+        caller = self._authentication.caller(request, "s3")
+        try:
+            signature = parse_signature(request)
+        except SignatureError:
+            return Admitted(caller=caller)
+        if signature.expires_s is not None:
+            try:
+                check_time(signature, self._clock.wall_s())
+            except SignatureError as error:
+                raise to_s3_error(error, signature) from None
+        return Admitted(caller=caller, signature=signature)
+
+
+class IamS3Access:
+    """Only what was signed with a key that exists, or not at all: then nobody asks."""
+
+    def __init__(self, authentication: IamAuthentication) -> None:
+        self._authentication = authentication
+
+    def admit(self, request: Request) -> Admitted:
+        signature = None
+        try:
+            signature = parse_signature(request)
+            caller, key = self._authentication.caller_of_head(signature, request, "s3")
+        except SignatureError as error:
+            if error.problem is SignatureProblem.MISSING and not _is_signed(request):
+                return Admitted(caller=Caller(ANONYMOUS))
+            raise to_s3_error(error, signature) from None
+        return Admitted(caller=caller, signature=signature, key=key)
+
+
+def _is_signed(request: Request) -> bool:
+    return b"authorization" in request.raw_headers or "Signature=" in request.query
+
+
+def to_s3_error(error: SignatureError, signature: Signature | None) -> S3Error:
+    """In S3's codes and words."""
+    presigned = signature is not None and signature.expires_s is not None
+    if error.message.startswith("Signature expired"):
+        if presigned:
+            return S3Error("AccessDenied", "Request has expired")
+        return S3Error("RequestTimeTooSkewed")
+    if error.message.startswith("Signature not yet current"):
+        return S3Error("RequestTimeTooSkewed")
+    if error.message.startswith("Credential should be scoped"):
+        return S3Error("AuthorizationHeaderMalformed", error.message)
+    if error.problem is SignatureProblem.MISMATCH:
+        return S3Error("SignatureDoesNotMatch")
+    code = _CODES[error.problem]
+    if error.problem is SignatureProblem.INCOMPLETE and presigned:
+        code = "AuthorizationQueryParametersError"
+    return S3Error(code, error.message if code.startswith("Authorization") else "")

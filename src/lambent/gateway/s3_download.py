@@ -1,0 +1,52 @@
+"""Bytes of objects on their way out, as fast as the client takes them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from lambent.http.exchange import Exchange
+from lambent.services.s3.bodies import READ_BYTES, Bodies
+from lambent.services.s3.calls import Download
+
+Headers = list[tuple[str, str]]
+
+
+async def send_download(
+    exchange: Exchange, status: int, headers: Headers, download: Download, bodies: Bodies
+) -> None:
+    """Answer with a run of an object. Raises FileNotFoundError, before anything was sent, where it
+    was replaced since it was looked up."""
+    segments = download.version.segments
+    with bodies.holding(segment.body_id for segment in segments):
+        parts = read(download, bodies)
+        try:
+            first = await anext(parts, b"")
+            if len(first) == download.length:
+                headers = [item for item in headers if item[0].lower() != "content-length"]
+                exchange.respond(status, headers, first)
+                return
+            exchange.begin(status, headers)
+            await exchange.write(first)
+            async for part in parts:
+                if exchange.disconnected:
+                    return
+                await exchange.write(part)
+            exchange.end()
+        finally:
+            await parts.aclose()
+
+
+async def read(download: Download, bodies: Bodies) -> AsyncIterator[bytes]:  # type: ignore[misc]
+    """The bytes in parts. Raises FileNotFoundError."""
+    skip, left = download.start, download.length
+    for segment in download.version.segments:
+        if not left:
+            return
+        if skip >= segment.size:
+            skip -= segment.size
+            continue
+        wanted = min(segment.size - skip, left)
+        async for part in bodies.read(segment.body_id, skip, wanted):
+            yield part
+        left -= wanted
+        skip = 0
