@@ -217,6 +217,7 @@ class Server:
         self.plane.concurrency.enforce_by(self.placement)
         await self.iam.directory.load()
         await self.sqs.load()
+        await self.s3.load()
         downloads = self.plane.downloads = await load_downloads(self.database, clock=self.clock)
         tokens = self.roles.tokens = await load_session_tokens(self.database)
         access = await self._make_access(tokens)
@@ -279,6 +280,7 @@ class Server:
         self.plane.versions.begin_snapshot = snap_start.begin
         snap_start.resume()
         self.plane.image_functions.resume()
+        self._tasks.spawn(self.s3.sweep(), name="sweep files of S3")
 
     def _endpoint(self, request: Request) -> str:
         """The server as the caller named it."""

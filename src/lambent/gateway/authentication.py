@@ -108,7 +108,7 @@ class IamAuthentication:
     def caller_of_head(
         self, signature: Signature, request: Signable, service: str
     ) -> tuple[Caller, bytes]:
-        """Who signed, and the key of the body's chunks: see `verify_head`. Raises SignatureError."""
+        """Who signed, and the key of the body's chunks, as `verify_head`. Raises SignatureError."""
         self._check_scope(signature, service)
         now_s = self._clock.wall_s()
         secret, caller = self._holder(signature, now_s)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 from lambent.http.exchange import Exchange
-from lambent.services.s3.bodies import READ_BYTES, Bodies
+from lambent.services.s3.bodies import Bodies
 from lambent.services.s3.calls import Download
+from lambent.services.s3.download import read
 
 Headers = list[tuple[str, str]]
 
@@ -34,19 +33,3 @@ async def send_download(
             exchange.end()
         finally:
             await parts.aclose()
-
-
-async def read(download: Download, bodies: Bodies) -> AsyncIterator[bytes]:  # type: ignore[misc]
-    """The bytes in parts. Raises FileNotFoundError."""
-    skip, left = download.start, download.length
-    for segment in download.version.segments:
-        if not left:
-            return
-        if skip >= segment.size:
-            skip -= segment.size
-            continue
-        wanted = min(segment.size - skip, left)
-        async for part in bodies.read(segment.body_id, skip, wanted):
-            yield part
-        left -= wanted
-        skip = 0

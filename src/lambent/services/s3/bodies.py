@@ -44,7 +44,7 @@ class FileWriter:
 
     def write(self, data: bytes) -> None:
         if self._file is None:
-            self._file = open(self._path, "xb", buffering=0)
+            self._file = self._path.open("xb", buffering=0)  # `close` closes it
         view = memoryview(data)
         while view:
             view = view[self._file.write(view) or 0 :]
@@ -209,7 +209,7 @@ def _link(source: Path, target: Path) -> None:
 
 
 def _open(path: Path, start: int) -> BinaryIO:
-    file = open(path, "rb", buffering=0)
+    file = path.open("rb", buffering=0)  # the reader closes it
     file.seek(start)
     return file
 

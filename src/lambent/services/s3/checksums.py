@@ -13,10 +13,17 @@ import base64
 import binascii
 import hashlib
 import zlib
+from collections.abc import Sequence
 from functools import cache, lru_cache
 from typing import Protocol
 
 ALGORITHMS = ("CRC32", "CRC32C", "CRC64NVME", "SHA1", "SHA256")
+_POLYNOMIALS = {
+    "CRC32": (0xEDB88320, 4),
+    "CRC32C": (0x82F63B78, 4),
+    "CRC64NVME": (0x9A6C9329AC4BC9B5, 8),
+}
+"""Reflected, and the bytes of the register."""
 _LANES = 4096
 _PARALLEL_BYTES_MIN = 32 * 1024
 
@@ -34,14 +41,48 @@ def new_checksum(algorithm: str) -> Checksum:
     match algorithm:
         case "CRC32":
             return _Crc32()
-        case "CRC32C":
-            return _Crc(0x82F63B78, 4)
-        case "CRC64NVME":
-            return _Crc(0x9A6C9329AC4BC9B5, 8)
+        case "CRC32C" | "CRC64NVME":
+            return _Crc(*_POLYNOMIALS[algorithm])
         case "SHA1":
             return hashlib.sha1()
         case _:
             return hashlib.sha256()
+
+
+def join(algorithm: str, parts: Sequence[tuple[bytes, int]]) -> bytes:
+    """The CRC of a whole from those of its parts, each with its size in bytes.
+
+    With the register inverted at both ends: crc(AB) = moved(crc(A), len(B)) ^ crc(B).
+    """
+    polynomial, width = _POLYNOMIALS[algorithm]
+    total = 0
+    for digest, size in parts:  # most are of one size: its matrix is kept
+        total = _times(_shifter(polynomial, width, size), total) ^ int.from_bytes(digest, "big")
+    return total.to_bytes(width, "big")
+
+
+@lru_cache(maxsize=16)
+def _shifter(polynomial: int, width: int, count: int) -> tuple[int, ...]:
+    """What each bit of a register becomes after `count` bytes of zero, by squaring a matrix."""
+    table = _table(polynomial)
+    matrix = [_moved(1 << bit, table, 1) for bit in range(8 * width)]
+    result = [1 << bit for bit in range(8 * width)]
+    while count:
+        if count & 1:
+            result = [_times(matrix, column) for column in result]
+        matrix = [_times(matrix, column) for column in matrix]
+        count >>= 1
+    return tuple(result)
+
+
+def _times(matrix: Sequence[int], value: int) -> int:
+    result, bit = 0, 0
+    while value:
+        if value & 1:
+            result ^= matrix[bit]
+        value >>= 1
+        bit += 1
+    return result
 
 
 def encode(digest: bytes) -> str:

@@ -65,7 +65,7 @@ def parse_about(params: Params, bucket: Bucket) -> About:
         if not kept:
             del headers["ContentEncoding"]
     if params.get("Expires") is not None:
-        headers["Expires"] = str(format_timestamp(params["Expires"], "rfc822"))
+        headers["Expires"] = _text_of_time(params["Expires"])
     if params.get("WebsiteRedirectLocation"):
         headers["WebsiteRedirectLocation"] = params["WebsiteRedirectLocation"]
     return About(
@@ -173,10 +173,15 @@ def describe_object(version: ObjectVersion, bucket: Bucket, params: Params) -> d
     return result
 
 
+def _text_of_time(value: Any) -> str:
+    """The model has Expires as text in some versions of botocore, as a time in others."""
+    return value if isinstance(value, str) else str(format_timestamp(value, "rfc822"))
+
+
 def expires_header(version: ObjectVersion, params: Params) -> tuple[tuple[str, str], ...]:
     """As text: what was stored is told again."""
     asked = params.get("ResponseExpires")
     if asked is not None:
-        return (("Expires", str(format_timestamp(asked, "rfc822"))),)
+        return (("Expires", _text_of_time(asked)),)
     text = version.about.headers.get("Expires")
     return (("Expires", text),) if text else ()

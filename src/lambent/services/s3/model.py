@@ -55,8 +55,11 @@ _EMPTY_ABOUT = asdict(About())
 
 
 def parse_about(text: str) -> About:
-    raw: dict[str, Any] = json.loads(text)
-    return About(**{k: tuple(v) if isinstance(v, list) else v for k, v in raw.items()})
+    raw: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in json.loads(text).items()
+    }
+    return About(**raw)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,10 +12,12 @@ from lambent.services.s3 import bucket_rows
 from lambent.services.s3.bodies import Bodies
 from lambent.services.s3.buckets import Buckets
 from lambent.services.s3.calls import S3Handler
+from lambent.services.s3.copies import Copies
 from lambent.services.s3.lists import Lists
 from lambent.services.s3.notify import Notifier
 from lambent.services.s3.objects import Objects
 from lambent.services.s3.state import State
+from lambent.services.s3.uploads import Uploads
 from lambent.store.database import Database
 
 log = logging.getLogger("lambent")
@@ -44,10 +46,13 @@ class S3:
             notifier=notifier,
         )
         self.objects = Objects(self.state)
+        uploads = Uploads(self.state)
         self.operations: Mapping[str, S3Handler] = {
             **Buckets(self.state).handlers(),
             **self.objects.handlers(),
             **Lists(self.state).handlers(),
+            **uploads.handlers(),
+            **Copies(self.state, self.objects, uploads).handlers(),
         }
 
     def has_bucket(self, name: str) -> bool:

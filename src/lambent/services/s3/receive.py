@@ -112,7 +112,8 @@ def _parse_checksum(headers: Mapping[str, str]) -> tuple[tuple[str, bytes | None
     if wanted not in checksums.ALGORITHMS:
         raise S3Error(
             "InvalidRequest",
-            "Checksum algorithm provided is unsupported. Please try again with any of the valid types: [CRC32, CRC32C, CRC64NVME, SHA1, SHA256]",
+            "Checksum algorithm provided is unsupported. Please try again with any of the valid"
+            " types: [CRC32, CRC32C, CRC64NVME, SHA1, SHA256]",
         )
     return (wanted, None), False
 
@@ -173,6 +174,10 @@ class Receiver:
             self._work([body])
         else:
             self._waiting.append(body)
+
+    async def feed(self, part: bytes) -> None:
+        """Instead of `take`: a part that this process reads itself, at the pace of the disk."""
+        await self._bodies.run(self._work, [part])
 
     async def finish(self) -> Received:
         """The body has ended. Raises S3Error, and leaves nothing, where it is not as declared."""
@@ -286,7 +291,8 @@ class Receiver:
             if text is None:
                 self._error = S3Error(
                     "MalformedTrailerError",
-                    "The request contained trailing data that was not well-formed or did not conform to our published schema.",
+                    "The request contained trailing data that was not well-formed or did not"
+                    " conform to our published schema.",
                 )
                 return
             try:

@@ -14,6 +14,7 @@ from lambent.services.s3.bodies import Bodies
 from lambent.services.s3.errors import S3Error, no_such_bucket, no_such_key
 from lambent.services.s3.model import Bucket, ObjectVersion
 from lambent.services.s3.notify import Notifier
+from lambent.services.s3.receive import Received
 from lambent.store.database import Database
 
 
@@ -89,6 +90,12 @@ class State:
 
     def now_s(self) -> int:
         return int(self.clock.wall_s())
+
+    async def discard(self, received: Received) -> None:
+        """A body that becomes nobody's."""
+        self.bodies.settled([received.segment.body_id])
+        if received.content is None:
+            await self.bodies.remove([received.segment.body_id])
 
     async def removed(self, files: Iterable[str]) -> None:
         """After the commit that gave these bodies up."""
