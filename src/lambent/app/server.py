@@ -176,15 +176,18 @@ class Server:
             delay_scale=settings.async_delay_scale,
             targets={"sqs": self.sqs.target},
         )
-        self.s3 = S3(
+        self.s3 = self._make_s3()
+        self.http: HttpServer
+        self.port = 0
+
+    def _make_s3(self) -> S3:
+        return S3(
             self.database,
             account=self.account,
             clock=self.clock,
-            root=data / "s3",
+            root=self.settings.data_dir / "s3",
             notifier=Notifier(),
         )
-        self.http: HttpServer
-        self.port = 0
 
     def _make_platform(self) -> Platform:
         """What environments work with."""

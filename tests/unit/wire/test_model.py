@@ -32,8 +32,8 @@ def test_documentation_is_not_kept() -> None:
 def test_what_botocore_lacks_or_we_do_not_speak_is_said() -> None:
     with pytest.raises(LookupError, match="no model of nothing"):
         load_service("nothing")
-    with pytest.raises(WireError, match="does not speak rest-xml"):
-        demo_service("rest-xml")
+    with pytest.raises(WireError, match="does not speak ec2"):
+        demo_service("ec2")
 
 
 def test_reading_a_model_neither_imports_botocore_nor_costs_more_than_6_mb() -> None:
