@@ -6,7 +6,9 @@ Developer Guide, "Improving startup performance with Lambda SnapStart"; error na
 from __future__ import annotations
 
 import json
+import os
 import re
+import signal
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -14,8 +16,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.conftest import RunningServer, running
-from tests.system.host import descendants, wait_for
+from tests.conftest import RunningServer, make_zip, running
+from tests.system.host import descendants, get_json, wait_for
 
 PUBLISHED = {"ApplyOn": "PublishedVersions"}
 HANDLER = "\ndef handler(event, context):\n    return {}\n"
@@ -216,6 +218,18 @@ started.start()
     assert call(client, "snap-thread") == {}
 
 
+def test_functions_with_external_extensions_start_without_a_snapshot(
+    server: RunningServer,
+) -> None:
+    layer = server.client("lambda").publish_layer_version(
+        LayerName="snap-extension", Content={"ZipFile": make_zip({"extensions/one": "#!/bin/sh\n"})}
+    )
+    client = publish(server, "snap-extended", HANDLER, Layers=[layer["LayerVersionArn"]])
+    shown = settle(client, "snap-extended")
+    assert shown["SnapStart"]["OptimizationStatus"] == "Off"
+    assert "external extensions" in shown["StateReason"]
+
+
 def test_a_snapshot_hook_that_fails_is_told(server: RunningServer) -> None:
     """Before: the version fails. After: SnapStartException."""
     source = """
@@ -301,6 +315,24 @@ def handler(event, context):
             client.delete_function(FunctionName="snap-gone")
             assert last.result() == "finished"
         wait_for(lambda: not started & descendants(server.pid), "its processes to end")
+
+
+def test_a_snapshot_whose_process_was_killed_is_made_again(tmp_path: Path) -> None:
+    source = "import time\nwhen = time.time_ns()\ndef handler(event, context):\n    return when\n"
+    with running(tmp_path / "data", environment={"LAMBENT_PARKED": "0"}) as server:
+        server.create("snap-warm", HANDLER).invoke(FunctionName="snap-warm")
+        before = descendants(server.pid)
+        client = ready(server, "snap-killed", source)
+        first = call(client, "snap-killed")
+        for pid, _ in descendants(server.pid) - before:
+            os.kill(pid, signal.SIGKILL)
+        wait_for(lambda: alive(server) == 1, "the server to notice")
+        assert call(client, "snap-killed") > first
+        assert "Traceback" not in server.log(), server.log()
+
+
+def alive(server: RunningServer) -> int:
+    return int(get_json(server, "/_lambent/health")["environments"]["alive"])
 
 
 def count_lines(server: RunningServer, name: str) -> int:

@@ -91,6 +91,7 @@ def check_snap_start(version: FunctionVersion) -> None:
         )
     for what, given in (
         ("a container image", version.image),
+        ("a container image", version.image or version.next_image),
         ("Amazon EFS", version.file_systems),
         (
             f"ephemeral storage greater than {limits.EPHEMERAL_MIB_MIN} MB",

@@ -74,8 +74,12 @@ class Snapshots:
 
     async def make(self, version: FunctionVersion) -> tuple[Status, bool]:
         reason = refusal(version)
-        if reason or not self.allowed:
-            return _off(reason or OFF_BY_SETTING)
+        if not self.allowed:
+            reason = OFF_BY_SETTING
+        if self._has_extensions(version):
+            reason = "its layers bring external extensions, which a fork would leave behind"
+        if reason:
+            return _off(reason)
         try:
             await self._make(version)
         except InitFailed as error:
@@ -130,6 +134,10 @@ class Snapshots:
         if held is None or not held.template.alive or not _same(held.version, version):
             return None
         return held
+
+    def _has_extensions(self, version: FunctionVersion) -> bool:
+        layers = self.platform.specs.spec(version, b"").opt_dir
+        return layers is not None and (layers / "extensions").is_dir()
 
     async def _hold(self, version: FunctionVersion) -> _Held:
         key = (version.name, version.version)

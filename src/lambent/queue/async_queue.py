@@ -38,7 +38,15 @@ DISCARDS_MAX = 10_000
 TIMER_S_MAX = 3_600.0
 LOADED_AT_ONCE = 32
 LOAD_AGAIN_S = 5.0
-_NOT_RUN = frozenset({"TooManyRequestsException", "ServiceException", "ResourceConflictException"})
+_NOT_RUN = frozenset(
+    {
+        "TooManyRequestsException",
+        "ServiceException",
+        "ResourceConflictException",
+        "SnapStartNotReadyException",
+        "SnapStartRegenerationFailureException",
+    }
+)
 
 
 class Deliveries(Protocol):
