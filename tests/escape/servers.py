@@ -22,7 +22,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 import lambent
-from tests.conftest import RUNTIME, RunningServer
+from tests.conftest import ROLE, RUNTIME, RunningServer
 from tests.system.host import get_json
 
 ORDINARY_UID = 61_234
@@ -202,7 +202,7 @@ class World:
             command=user.command,
             environment={**user.environment, "LAMBENT_CANARY": self.canary.value},
         )
-        self._deployed: set[str] = set()
+        self.deployed: set[str] = set()
         self._published: set[str] = set()
         """Functions with SnapStart, of which version 1 is invoked."""
         self._client: Any = None
@@ -246,7 +246,7 @@ class World:
 
     def deploy(self, name: str, program: str = "", **options: Any) -> None:
         """Once for each name; `files` replaces the program's own."""
-        if name in self._deployed:
+        if name in self.deployed:
             return
         files = options.pop("files", None) or self._files(program or name)
         defaults = {"Timeout": 10, "MemorySize": 256, "Runtime": RUNTIME}
@@ -256,7 +256,7 @@ class World:
         )
         if "SnapStart" in options:
             self._publish(name)
-        self._deployed.add(name)
+        self.deployed.add(name)
 
     def _publish(self, name: str) -> None:
         """Version 1, whose environments are forks."""
@@ -268,9 +268,24 @@ class World:
         assert shown["SnapStart"]["OptimizationStatus"] == "On", shown["StateReason"]
         self._published.add(name)
 
+    def deploy_image(self, name: str, uri: str, **config: Any) -> None:
+        self._client.create_function(
+            FunctionName=name,
+            PackageType="Image",
+            Code={"ImageUri": uri},
+            ImageConfig=config,
+            Role=ROLE,
+            Timeout=10,
+            MemorySize=256,
+        )
+        self._client.get_waiter("function_active_v2").wait(
+            FunctionName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 20}
+        )
+        self.deployed.add(name)
+
     def delete(self, name: str) -> None:
         self._client.delete_function(FunctionName=name)
-        self._deployed.discard(name)
+        self.deployed.discard(name)
 
     def call(self, name: str, event: Any = None, program: str = "", **options: Any) -> Answer:
         """Deploy `name` where it is not yet there, and invoke it."""
@@ -295,7 +310,7 @@ class World:
     def result(self, name: str, event: Any = None, **options: Any) -> Any:
         """The payload of an invocation that must succeed."""
         answer = self.call(name, event, **options)
-        assert not answer.error, answer.payload
+        assert not answer.error, (answer.payload, answer.log)
         return answer.payload
 
     @contextlib.contextmanager

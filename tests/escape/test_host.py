@@ -20,6 +20,11 @@ KNOWN = ("LANG", "TZ", "PATH", "LD_LIBRARY_PATH", "PYTHONPATH", "PWD", "SHLVL", 
 @pytest.fixture
 def files(world: World) -> Any:
     """What one function finds that looks for everything."""
+    return world.result("host_files", files_event(world))
+
+
+def files_event(world: World) -> dict[str, Any]:
+    """Where it shall look."""
     secret = str(world.secret_file)
     paths = [
         *("/etc/shadow", "/etc/hostname", "/root", "/home", "/work", "/run", "/sys", "/boot"),
@@ -34,13 +39,12 @@ def files(world: World) -> Any:
         *(f"/proc/{pid}/{name}" for pid in strangers(world) for name in ("environ", "root", "mem")),
         *("/dev/vda", "/dev/mem", "/dev/shm", "/proc/kcore", "/tmp"),
     ]
-    event = {
+    return {
         "paths": paths,
         "file_name": world.file_name,
         "secret": secret,
         "needles": {"canary": world.canary.halves, "other": world.other.halves},
     }
-    return world.result("host_files", event)
 
 
 def strangers(world: World) -> list[int]:

@@ -8,6 +8,8 @@ from __future__ import annotations
 import base64
 import json
 import os
+import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -226,3 +228,75 @@ def test_bytes_of_a_layer_that_lead_out_make_a_failed_function(
     assert found["StateReasonCode"] == "InvalidImage"
     with pytest.raises(client.exceptions.ResourceConflictException, match="Failed"):
         client.invoke(FunctionName="evil")
+
+
+GO = """package main
+
+import (
+	"bytes"
+	"io"
+	"net/http"
+	"os"
+)
+
+func main() {
+	api := "http://" + os.Getenv("AWS_LAMBDA_RUNTIME_API") + "/2018-06-01/runtime/invocation/"
+	for {
+		next, err := http.Get(api + "next")
+		if err != nil {
+			os.Exit(1)
+		}
+		event, _ := io.ReadAll(next.Body)
+		id := next.Header.Get("Lambda-Runtime-Aws-Request-Id")
+		answer, err := http.Post(api+id+"/response", "application/json", bytes.NewReader(event))
+		if err == nil {
+			answer.Body.Close()
+		}
+	}
+}
+"""
+
+
+@pytest.mark.skipif(shutil.which("go") is None, reason="needs Go")
+def test_a_program_of_one_file_runs_from_an_otherwise_empty_image(
+    server: RunningServer, registry: Registry, tmp_path: Path
+) -> None:
+    """No libc, no shell, no folders: as Go's and Rust's images `FROM scratch`."""
+    (tmp_path / "main.go").write_text(GO)
+    (tmp_path / "go.mod").write_text("module function\n\ngo 1.20\n")
+    subprocess.run(
+        ["go", "build", "-o", "main", "."],
+        cwd=tmp_path,
+        env={**os.environ, "CGO_ENABLED": "0", "GOFLAGS": "-buildvcs=false"},
+        check=True,
+    )
+    layer = tar(file("main", (tmp_path / "main").read_bytes(), 0o755))
+    uri = registry.push("team/scratch", "v1", build([layer], settings={"Entrypoint": ["/main"]}))
+    client = create(server, "scratch", uri)
+    assert ask(client, "scratch", "echo this")[:2] == ("echo this", "")
+
+
+def test_a_server_that_is_killed_while_it_pulls_goes_on_when_it_is_back(tmp_path: Path) -> None:
+    with running_registry() as registry:
+        server = RunningServer(data_dir=tmp_path / "data").start()
+        try:
+            uri = registry.push("team/app", "v1", image("after"))
+            client = server.client("lambda")
+            base = json.loads(image("after").manifest)["layers"][0]["digest"]
+            registry.held = base
+            registry.gate.clear()
+            client.create_function(
+                FunctionName="f", PackageType="Image", Role=ROLE, Code={"ImageUri": uri}
+            )
+            wait_for(lambda: registry.asked[-1].endswith(base), "the layer to be asked for")
+            with pytest.raises(client.exceptions.ResourceConflictException, match="Pending"):
+                client.invoke(FunctionName="f")
+            server.kill()
+            registry.gate.set()
+            server = RunningServer(data_dir=tmp_path / "data").start()
+            client = server.client("lambda")
+            wait_until(client, "f", "State", "Active")
+            assert ask(client, "f", "cat greeting")[0] == "after"
+            assert os.listdir(tmp_path / "data/code/images/tmp") == []
+        finally:
+            server.stop()
