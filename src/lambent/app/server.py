@@ -345,6 +345,7 @@ class Server:
         self.plane.image_functions.close()
         self._pulling.shutdown(wait=False, cancel_futures=True)
         self.placement.stop()
+        await self.placement.ended()
         self.snapshots.close()
         self.host_folders.close()
         await self.parking.close()

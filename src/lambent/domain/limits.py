@@ -69,6 +69,10 @@ UNRESERVED_CONCURRENCY_MIN = 100  # [DG]
 # Execution environments
 INIT_TIMEOUT_S = 10.0  # [DG] before the init is tried again inside the invocation
 PROCESSES_MAX = 1_024  # [DG]
+EXTENSIONS_MAX = 10  # [DG] registered in one environment
+SHUTDOWN_EXTERNAL_S = 2.0  # [DG] from the first signal to the last, with external extensions
+SHUTDOWN_INTERNAL_S = 0.5  # [DG] with internal ones only
+SHUTDOWN_RUNTIME_S = 0.3  # [DG] of it for the runtime, between SIGTERM and SIGKILL
 
 # Bounds of the server itself [own]
 HEADER_BYTES_MAX = 64 * 1024

@@ -10,9 +10,36 @@ from __future__ import annotations
 import asyncio
 import socket
 
-from lambent.runtime.frames import FrameDecoder
+from lambent.environment.output import OutputLog
+from lambent.runtime.frames import FrameDecoder, Kind, ProtocolError
 
 DIRECT_SEND_BYTES_MAX = 64 * 1024
+
+
+class Farewell(asyncio.Protocol):
+    """Takes over a channel whose guest has been asked to leave: what it logs is still logged."""
+
+    def __init__(self, out: OutputLog) -> None:
+        self._out = out
+        self._decoder = FrameDecoder()
+        self._over = False
+
+    def take_decoder(self, decoder: FrameDecoder) -> None:
+        """It may hold the first part of a frame."""
+        self._decoder = decoder
+
+    def data_received(self, data: bytes) -> None:
+        if self._over:
+            return
+        try:
+            for kind, payload in self._decoder.feed(data):
+                if kind is Kind.OUTPUT:
+                    self._out.printed(payload)
+                elif kind is Kind.LOG:
+                    self._out.record(payload)
+        except ProtocolError:
+            self._over = True
+
 
 # Takes over a channel that is being given up: nothing that still comes from it matters.
 _SILENT = asyncio.Protocol()
@@ -70,6 +97,16 @@ class Channel:
         if not self._holds:
             transport = self.transport
             if transport is not None and not transport.is_closing():
+                transport.resume_reading()
+
+    def hand_over(self, farewell: Farewell) -> None:
+        """Let `farewell` hear the rest; `drop` ends that too."""
+        transport = self.transport
+        if transport is not None and not transport.is_closing():
+            farewell.take_decoder(self.decoder)
+            transport.set_protocol(farewell)
+            if self._holds:
+                self._holds = 0
                 transport.resume_reading()
 
     def drop(self) -> bool:

@@ -7,20 +7,20 @@ stop) becomes an Event; `lifecycle.decide` says what follows. What runs inside i
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from lambent.clock import Instant
 from lambent.domain import limits
 from lambent.domain.errors import FunctionError, LambdaError
 from lambent.domain.function import FunctionVersion
-from lambent.domain.invocation import Outcome
 from lambent.environment import failures
 from lambent.environment.guest import Guest
 from lambent.environment.journals import open_journal
 from lambent.environment.lifecycle import TRANSITIONS, Action, Event, Phase, decide
-from lambent.environment.platform import Lease, Platform
+from lambent.environment.platform import Lease, Platform, Result
 from lambent.environment.stream import Stream, TokenBucket
+from lambent.runtime.api.extensions import Extension, ShutdownReason
 from lambent.runtime.frames import Kind
 from lambent.sandbox.interface import SandboxExit
 
@@ -90,7 +90,12 @@ class Environment:
         self._stream_type = b""
         self._exit: SandboxExit | None = None
         self._fatal: FunctionError | None = None
-        """What the runtime said before it ended itself."""
+        """What the runtime said before it ended itself, or why its extensions ended it."""
+        self._end_reason = ShutdownReason.SPINDOWN
+        self._outstanding: Result | None = None
+        """In EXTENDED: what is answered with the report, for its caller wants the log."""
+        self._runtime_ms: float | None = None
+        """In EXTENDED: how long the runtime took."""
 
     # What the pool asks
 
@@ -126,7 +131,7 @@ class Environment:
     def _other_frame(self, kind: Kind, payload: bytes) -> None:
         if kind in _OF_A_STREAM:
             self._stream_frame(kind, payload)
-        elif kind is Kind.READY and self.phase is Phase.FINISHING:
+        elif kind is Kind.READY and self.phase in (Phase.FINISHING, Phase.EXTENDED):
             self._apply(Event.RUNTIME_READY)
         elif kind is Kind.READY:
             elapsed_ms = (self._clock.now() - self._init_started) * 1000
@@ -158,7 +163,7 @@ class Environment:
         if len(payload) > limits.RESPONSE_BYTES_MAX:
             payload, error = b"", failures.RESPONSE_TOO_LARGE
         self._response = (payload, error)
-        self._apply(Event.ANSWERED if self._guest.asks else Event.RESPONDED)
+        self._apply(self._guest.answered)
 
     # A streamed response
 
@@ -194,7 +199,7 @@ class Environment:
         assert self._stream is not None
         self._stream.flush(self._clock.now())
         self._response = (payload, error)
-        self._apply(Event.ANSWERED if self._guest.asks else Event.RESPONDED)
+        self._apply(self._guest.answered)
 
     def _close_stream(self) -> None:
         stream, self._stream = self._stream, None
@@ -255,17 +260,50 @@ class Environment:
         payload, error = self._response
         self._response = (b"", None)
         self._guest.raw.drain()
-        if isinstance(error, LambdaError):
-            self._finish(error, status="error", error_type=None)
-        elif error is not None:
-            self._finish(error, status="error", error_type=error.error_type)
-        else:
+        if error is None:
             self._finish(payload, status=None, error_type=None)
+        else:
+            self._finish(error, status="error", error_type=_logged_type(error))
+
+    def _answer(self) -> None:
+        """The result leaves; its report follows when the extensions are done."""
+        payload, error = self._response
+        lease = self._lease
+        assert lease is not None
+        self._runtime_ms = (self._clock.now() - self._started) * 1000
+        if lease.invocation.log_tail:
+            self._outstanding = payload if error is None else error
+        else:
+            lease.answer(payload if error is None else error, self.version.version, None)
+
+    def _report(self) -> None:
+        """After `_answer`: the runtime and its extensions are done."""
+        self._guest.raw.drain()
+        error = self._response[1]
+        status = None if error is None else "error"
+        self._report_extended(status, None if error is None else _logged_type(error))
+
+    def _report_timeout(self) -> None:
+        self._tell_timeout()
+        self._report_extended("timeout", None)
+
+    def _report_exit(self) -> None:
+        self._guest.raw.drain()
+        error_type = "Runtime.ExitError" if self._fatal is None else self._fatal.error_type
+        self._report_extended("error", error_type)
+
+    def _report_extended(self, status: str | None, error_type: str | None) -> None:
+        self._response = (b"", None)
+        lease = self._lease
+        assert lease is not None
+        tail = self._log_end(status=status, error_type=error_type)
+        result, self._outstanding = self._outstanding, None
+        if result is not None:
+            lease.answer(result, self.version.version, tail)
 
     def _complete_with_timeout(self) -> None:
-        self._guest.raw.drain()
+        self._tell_timeout()
         request_id = self._request_id()
-        self._journal.timed_out(request_id)
         error = failures.timed_out(request_id, float(self.version.timeout_s))
         self._finish(error, status="timeout", error_type=None)
 
@@ -286,12 +324,19 @@ class Environment:
 
     def _finish(
         self,
-        result: bytes | FunctionError | LambdaError,
+        result: Result,
         *,
         status: str | None,
         error_type: str | None,
     ) -> None:
         """Log END and REPORT, meter, and answer."""
+        lease = self._lease
+        assert lease is not None
+        tail = self._log_end(status=status, error_type=error_type)
+        lease.answer(result, self.version.version, tail)
+
+    def _log_end(self, *, status: str | None, error_type: str | None) -> bytes | None:
+        """The invocation is over; returns the log's tail where it was asked for."""
         lease = self._lease
         assert lease is not None
         self._lease = None
@@ -303,34 +348,52 @@ class Environment:
         if duration_ms >= PEAK_READ_MS or not self._peak:
             self._read_peak()
         init_ms, self._init_ms = self._init_ms, None
-        tail = self._journal.end(
+        runtime_ms, self._runtime_ms = self._runtime_ms, None
+        return self._journal.end(
             lease.invocation.request_id,
             duration_ms=duration_ms,
             init_ms=init_ms,
             peak_mib=self._peak,
             status=status,
             error_type=error_type,
+            runtime_ms=runtime_ms,
         )
-        if isinstance(result, LambdaError):
-            lease.finish(result)
-        elif isinstance(result, FunctionError):
-            lease.finish(Outcome(result.payload, result, version.version, tail))
-        else:
-            lease.finish(Outcome(result, None, version.version, tail))
+
+    def _tell_timeout(self) -> None:
+        self._end_reason = ShutdownReason.TIMEOUT
+        self._guest.raw.drain()
+        self._journal.timed_out(self._request_id())
 
     def _kill(self) -> None:
         self._disarm()
-        self._guest.kill()
+        self._guest.kill(self._end_reason)
 
     def _gone(self) -> None:
-        self._journal.close()
+        self._guest.after_end(self._journal.close)
         self._owner.on_gone(self)
+
+    def on_extensions(self, extensions: Sequence[Extension]) -> None:
+        for one in extensions:
+            self._journal.extension(one.name, one.state, one.events, one.error_type)
+
+    def on_failed(self, error_type: str, text: str) -> None:
+        """An extension crashed or gave up, and the environment with it."""
+        self._end_reason = ShutdownReason.FAILURE
+        error = failures.of_extension(error_type, text, self._request_id())
+        if self.phase is not Phase.READY:
+            self._journal.exited(self._request_id(), text, error_type)
+        if self.phase in (Phase.INIT, Phase.INIT_IN_INVOKE):
+            self._init_failed(error)
+        elif self.phase is not Phase.STOPPED:
+            self._fatal = error
+            self._apply(Event.EXITED)
 
     def on_no_sandbox(self, error: Exception) -> None:
         self._init_failed(failures.no_sandbox(error, self._request_id()))
 
     def on_exit(self, end: SandboxExit) -> None:
         self._exit = end
+        self._end_reason = ShutdownReason.FAILURE
         if self.phase in (Phase.INIT, Phase.INIT_IN_INVOKE):
             self._init_failed(failures.exited(self._request_id(), end))
         elif self.phase is not Phase.STOPPED:
@@ -339,12 +402,14 @@ class Environment:
     def _init_failed(self, error: FunctionError | LambdaError) -> None:
         if self.phase not in (Phase.INIT, Phase.INIT_IN_INVOKE):
             return
+        self._end_reason = ShutdownReason.FAILURE
         self._guest.raw.drain()
         self._init_error = error
         self._report_init(status="error", error_type=failures.type_of(error))
         self._apply(Event.INIT_FAILED)
 
     def _init_timed_out(self) -> None:
+        self._end_reason = ShutdownReason.TIMEOUT
         self._guest.raw.drain()
         self._init_error = None
         self._report_init(status="timeout", error_type=None)
@@ -389,6 +454,10 @@ class Environment:
             self._peak = min(peak_mib, self.version.memory_mib)
 
 
+def _logged_type(error: FunctionError | LambdaError) -> str | None:
+    return error.error_type if isinstance(error, FunctionError) else None
+
+
 _OF_A_STREAM = (Kind.STREAM_CHUNK, Kind.STREAM_START, Kind.STREAM_END)
 
 _PERFORM: dict[Action, Callable[[Environment], None]] = {
@@ -403,6 +472,10 @@ _PERFORM: dict[Action, Callable[[Environment], None]] = {
     Action.COMPLETE_WITH_EXIT: Environment._complete_with_exit,
     Action.KILL: Environment._kill,
     Action.GONE: Environment._gone,
+    Action.ANSWER: Environment._answer,
+    Action.REPORT: Environment._report,
+    Action.REPORT_TIMEOUT: Environment._report_timeout,
+    Action.REPORT_EXIT: Environment._report_exit,
     Action.OPEN_STREAM: Environment._open_stream,
     Action.CLOSE_STREAM: Environment._close_stream,
 }

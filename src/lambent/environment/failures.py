@@ -73,6 +73,18 @@ def describe_exit(end: SandboxExit) -> str:
     return "Runtime exited without providing a reason"
 
 
+def describe_process_exit(end: SandboxExit) -> str:
+    """How AWS words the end of an extension's process ("exit code 0": DataDog/datadog-lambda-
+    extension#263); of a signal unverified."""
+    if end.signal is not None:
+        return f"signal: {_SIGNAL_TEXTS.get(end.signal, f'signal {end.signal}')}"
+    return f"exit status {end.code}" if end.code else "exit code 0"
+
+
+def of_extension(error_type: str, text: str, request_id: str) -> FunctionError:
+    return _ended(error_type, f"RequestId: {request_id} Error: {text}")
+
+
 def exited(request_id: str, end: SandboxExit) -> FunctionError:
     error_type = "Runtime.OutOfMemory" if end.out_of_memory else "Runtime.ExitError"
     if end.out_of_memory:

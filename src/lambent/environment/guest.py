@@ -8,19 +8,29 @@ instead; its channel then only tells why it could not be started.
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
+import signal
+import socket
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Protocol, cast
 
 from lambent.domain.function import FunctionVersion
 from lambent.domain.invocation import Invocation
-from lambent.environment.channel import Channel
+from lambent.environment import container_credentials, extension_api, http_link
+from lambent.environment.channel import Channel, Farewell
 from lambent.environment.container_credentials import ContainerCredentials
+from lambent.environment.extended import Extended
 from lambent.environment.http_link import HttpLink
+from lambent.environment.lifecycle import Event
 from lambent.environment.output import OutputLog
 from lambent.environment.platform import Platform
+from lambent.environment.port_api import MANAGED, PortApi
 from lambent.environment.program import build_program
 from lambent.environment.raw_output import RawOutput
+from lambent.runtime.api.extensions import Extension, ShutdownReason
 from lambent.runtime.families.start import Link
 from lambent.runtime.frames import Kind, ProtocolError, encode_invoke
 from lambent.sandbox.interface import Sandbox, SandboxExit
@@ -43,6 +53,14 @@ class Host(Protocol):
 
     def on_no_sandbox(self, error: Exception) -> None:
         """None could be had."""
+        ...
+
+    def on_extensions(self, extensions: Sequence[Extension]) -> None:
+        """The init is over, for better or worse; where its extensions stand."""
+        ...
+
+    def on_failed(self, error_type: str, text: str) -> None:
+        """An extension ended the environment."""
         ...
 
 
@@ -81,6 +99,14 @@ class Guest(asyncio.Protocol):
         self._start = platform.launcher.start(version)
         self.asks = self._start.link is Link.HTTP
         """Whether the runtime asks for each invocation: it is free only once it has."""
+        self._hears: http_link.Listener = host
+        """Who is told what the runtime says: the host, or first its extensions."""
+        self._extended: Extended | None = None
+        self._extends = False
+        self.answered = Event.ANSWERED if self.asks else Event.RESPONDED
+        """What it is when the runtime has answered."""
+        self._leaving = 0
+        self._after: list[Callable[[], None]] = []
 
     @property
     def sandbox(self) -> Sandbox | None:
@@ -96,10 +122,14 @@ class Guest(asyncio.Protocol):
 
     def send_invoke(self, invocation: Invocation, deadline_epoch_s: float) -> None:
         """Hand over one invocation. Where nobody is there any more, its end is about to be told."""
+        qualifier = invocation.qualifier
+        if self._extends:
+            arn = f"{self._version.arn}:{qualifier}" if qualifier else self._version.arn
+            assert self._extended is not None
+            self._extended.invoke(invocation, arn, deadline_epoch_s)
         if self._http is not None:
             self._http.invoke(invocation, deadline_epoch_s)
             return
-        qualifier = invocation.qualifier
         self._channel.send(
             encode_invoke(
                 deadline_epoch_s=deadline_epoch_s,
@@ -137,18 +167,87 @@ class Guest(asyncio.Protocol):
             )
         self._lose()
 
-    def kill(self) -> None:
-        """End the sandbox, and hear nothing more of it."""
+    def kill(self, reason: ShutdownReason = ShutdownReason.SPINDOWN) -> None:
+        """End the sandbox, and hear nothing more of it but its log.
+
+        Where there are extensions it is given time to leave; another may be launched meanwhile.
+        """
         sandbox, self._sandbox = self._sandbox, None
         self._generation += 1
-        self._channel.drop()
         http, self._http = self._http, None
         if http is not None:
             http.close()
-        self.raw.unwatch()
+        extended, self._extended = self._extended, None
+        leaves = self._extends and sandbox is not None and not sandbox.exited.done()
+        self._extends = False
+        self._hears = self._host
+        self.answered = Event.ANSWERED if self.asks else Event.RESPONDED
+        if extended is not None and sandbox is not None and leaves:
+            self._channel.hand_over(Farewell(self._out))
+            self._leaving += 1
+            self._platform.endings.begin()
+            end = partial(self._left, sandbox, self._channel, self.raw)
+            self._channel = Channel(self._loop)
+            self.raw = RawOutput(self._out, self._loop)
+            extended.leave(reason, sandbox, end)
+            return
+        if extended is not None:
+            extended.close()
+        self._end(sandbox, self._channel, self.raw)
+
+    def after_end(self, perform: Callable[[], None]) -> None:
+        """Do it when nothing more will come, of what is being ended either."""
+        if self._leaving:
+            self._after.append(perform)
+        else:
+            perform()
+
+    def _left(self, sandbox: Sandbox, channel: Channel, raw: RawOutput) -> None:
+        raw.drain()
+        self._end(sandbox, channel, raw)
+        self._leaving -= 1
+        self._platform.endings.end()
+        if not self._leaving:
+            after, self._after = self._after, []
+            for perform in after:
+                perform()
+
+    def _end(self, sandbox: Sandbox | None, channel: Channel, raw: RawOutput) -> None:
+        channel.drop()
+        raw.unwatch()
         if sandbox is not None:
             sandbox.kill()
             self._platform.tasks.spawn(sandbox.close(), name=f"close {sandbox.sandbox_id}")
+
+    # What an HttpLink tells; a channel's frames go the shorter way
+
+    def on_frame(self, kind: Kind, payload: bytes) -> None:
+        self._hears.on_frame(kind, payload)
+
+    def on_read(self) -> None:
+        self._hears.on_read()
+
+    # extended.Runtime
+
+    def extend(self) -> None:
+        assert self._extended is not None
+        self._extends = True
+        self._hears = self._extended
+        self.answered = Event.EXTENDED
+
+    def adopt(self, frames: socket.socket | None) -> None:
+        if frames is not None:
+            self._channel = Channel(self._loop, frames)
+            connecting = self._loop.create_connection(lambda: self, sock=frames)
+            self._platform.tasks.spawn(connecting, name=f"connect {self._version.name}")
+
+    def lost(self, end: SandboxExit) -> None:
+        if end.signal == signal.SIGKILL:  # for want of memory, perhaps: then all of it must end
+            self._lose()
+            return
+        self._exit = end
+        if self._channel.transport is None:
+            self._host.on_exit(end)
 
     # The channel
 
@@ -171,8 +270,8 @@ class Guest(asyncio.Protocol):
             elif kind is Kind.LOG:
                 wait_s = max(wait_s, self._out.record(payload))
             else:
-                self._host.on_frame(kind, payload)
-        self._host.on_read()
+                self._hears.on_frame(kind, payload)
+        self._hears.on_read()
         if wait_s > 0.0:
             channel.pause(wait_s)
 
@@ -183,7 +282,10 @@ class Guest(asyncio.Protocol):
         elif not self.asks:
             # It closed its channel: it serves no more, and its end, which follows, decides. One
             # that speaks the Runtime API never had it.
-            self._lose()
+            if self._extended is not None and self._extended.supervises:
+                self._extended.kill_runtime()
+            else:
+                self._lose()
 
     # The sandbox
 
@@ -203,11 +305,8 @@ class Guest(asyncio.Protocol):
         self._channel = Channel(self._loop, sandbox.channel)
         self.raw.attach(sandbox.output)
         sandbox.exited.add_done_callback(lambda done: self._on_exit(generation, done))
-        if self.asks:
-            self._http = HttpLink(self._version, self._host)
-            self._platform.runtime_apis.serve(sandbox.sandbox_id, self._http)
-        elif self._credentials is not None:
-            self._platform.runtime_apis.serve(sandbox.sandbox_id, self._credentials)
+        names = self._platform.specs.extensions(self._version)
+        self._serve(sandbox, names)
         try:
             program = build_program(
                 self._version,
@@ -216,11 +315,16 @@ class Guest(asyncio.Protocol):
                 self._start,
                 init_type=self._init_type,
                 token="" if self._credentials is None else self._credentials.token,
+                supervised=bool(names),
             )
             spec = self._platform.specs.spec(self._version, program)
             await sandbox.bind(replace(spec, template=True) if self._template else spec)
             if generation == self._generation:
-                await self._loop.create_connection(lambda: self, sock=sandbox.channel)
+                if names:
+                    assert self._extended is not None
+                    self._extended.launch(sandbox, json.loads(program)["environment"])
+                else:
+                    await self._loop.create_connection(lambda: self, sock=sandbox.channel)
                 if generation == self._generation:
                     self.raw.watch()
         except OSError as error:
@@ -228,6 +332,22 @@ class Guest(asyncio.Protocol):
                 "the sandbox of %s was lost while it started: %s", self._version.name, error
             )
             self._lose()
+
+    def _serve(self, sandbox: Sandbox, names: tuple[str, ...]) -> None:
+        """Have the APIs answer inside."""
+        version, port = self._version, PortApi()
+        self._extended = Extended(
+            version, names, self, self._host, self._loop, self._platform.clock
+        )
+        port.add(extension_api.PREFIX, self._extended.api)
+        if self.asks:
+            self._http = HttpLink(version, self)
+            port.add(http_link.PREFIX, self._http)
+        else:
+            port.add(http_link.PREFIX, MANAGED)
+        if self._credentials is not None:
+            port.add(container_credentials.PATH, self._credentials)
+        self._platform.runtime_apis.serve(sandbox.sandbox_id, port)
 
     def _lose(self) -> None:
         """It cannot be talked to any more: its end, which follows, decides."""

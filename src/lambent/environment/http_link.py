@@ -23,6 +23,7 @@ from lambent.runtime.api.runtime_state import Move, RuntimeConversation, Runtime
 from lambent.runtime.frames import Kind
 
 PREFIX = "/2018-06-01"
+PING = f"{PREFIX}/ping"
 _INVOCATION = f"{PREFIX}/runtime/invocation/"
 _SMALL_BODY_BYTES_MAX = 64 * 1024
 _ERROR_BODY_BYTES_MAX = 256 * 1024
@@ -131,7 +132,7 @@ class HttpLink:
             reply = self._answered(request)
         elif request.path == f"{PREFIX}/runtime/init/error":
             reply = self._init_error(request)
-        elif request.path == f"{PREFIX}/ping":
+        elif request.path == PING:
             reply = replies.PONG
         else:
             reply = replies.NOT_FOUND

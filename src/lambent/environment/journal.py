@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from lambent.clock import Clock
 from lambent.domain.arns import Account
 from lambent.domain.function import FunctionVersion
@@ -71,8 +73,12 @@ class Journal:
         peak_mib: int,
         status: str | None,
         error_type: str | None,
+        runtime_ms: float | None = None,
     ) -> bytes | None:
-        """END and REPORT, and the bill; the tail where one was asked for."""
+        """END and REPORT, and the bill; the tail where one was asked for.
+
+        `duration_ms` counts extensions too; `runtime_ms` is without, where there are any.
+        """
         out, now_ms = self.out, int(self._clock.wall_s() * 1000)
         billed = lines.billed_ms(duration_ms, init_ms)
         report = lines.format_report(
@@ -96,6 +102,10 @@ class Journal:
         out.event_at(now_ms, lines.format_end(request_id))
         out.event_at(now_ms, report)
         return out.take_tail()
+
+    def extension(self, name: str, state: str, events: Sequence[str], error_type: str) -> None:
+        """Where an extension stands after the init."""
+        self.out.event(lines.format_extension(name, state, events, error_type))
 
     def timed_out(self, request_id: str) -> None:
         timeout_s = float(self._version.timeout_s)

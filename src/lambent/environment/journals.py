@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import secrets
+from collections.abc import Sequence
 from typing import Any
 
 from lambent.clock import Clock
@@ -136,6 +137,7 @@ class JsonJournal(Journal):
         peak_mib: int,
         status: str | None,
         error_type: str | None,
+        runtime_ms: float | None = None,
     ) -> bytes | None:
         billed = lines.billed_ms(duration_ms, init_ms)
         level = records.INFO if status is None else records.WARN
@@ -143,7 +145,7 @@ class JsonJournal(Journal):
         if error_type is not None:
             record["errorType"] = error_type
         record.update(self._tracing())
-        done = {"durationMs": round(duration_ms, 3)}
+        done = {"durationMs": round(duration_ms if runtime_ms is None else runtime_ms, 3)}
         self._write(
             records.DEBUG if status is None else level, "runtimeDone", {**record, "metrics": done}
         )
@@ -161,6 +163,12 @@ class JsonJournal(Journal):
         self._write(level, "report", {**record, "metrics": metrics})
         self._account.ran(billed, status is not None)
         return self.out.take_tail()
+
+    def extension(self, name: str, state: str, events: Sequence[str], error_type: str) -> None:
+        record: dict[str, Any] = {"name": name, "state": state, "events": list(events)}
+        if error_type:
+            record["errorType"] = error_type
+        self._write(records.INFO, "extension", record)
 
     def timed_out(self, request_id: str) -> None:
         """Nothing besides the report, which says it."""

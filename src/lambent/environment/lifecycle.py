@@ -26,6 +26,8 @@ class Phase(IntEnum):
     STOPPED = 5
     FINISHING = 6
     """The invocation is answered; its runtime has not yet asked for the next."""
+    EXTENDED = 7
+    """It is answered, or about to be; its extensions, or the runtime, still work on it."""
 
 
 class Event(IntEnum):
@@ -47,6 +49,8 @@ class Event(IntEnum):
     STREAM_STARTED = 9
     ANSWERED = 10
     """As RESPONDED, by a runtime that will ask for its next invocation: RUNTIME_READY follows."""
+    EXTENDED = 11
+    """As ANSWERED, with extensions: RUNTIME_READY follows when they too have asked."""
 
 
 class Action(IntEnum):
@@ -68,6 +72,11 @@ class Action(IntEnum):
     CLOSE_STREAM = 11
     TELL_ANSWERED = 12
     """Tell the pool that this environment will be free."""
+    ANSWER = 13
+    """Send the result; END and REPORT follow."""
+    REPORT = 14
+    REPORT_TIMEOUT = 15
+    REPORT_EXIT = 16
 
 
 class IllegalTransition(Exception):
@@ -98,6 +107,7 @@ TRANSITIONS: dict[Phase, dict[Event, tuple[Phase, tuple[Action, ...]]]] = {
     _P.BUSY: {
         _E.RESPONDED: (_P.READY, (_A.COMPLETE, _A.OFFER)),
         _E.ANSWERED: (_P.FINISHING, (_A.TELL_ANSWERED, _A.COMPLETE)),
+        _E.EXTENDED: (_P.EXTENDED, (_A.TELL_ANSWERED, _A.ANSWER)),
         _E.STREAM_STARTED: (_P.STREAMING, (_A.OPEN_STREAM,)),
         _E.DEADLINE_PASSED: (_P.STOPPED, (_A.COMPLETE_WITH_TIMEOUT, _A.KILL, _A.GONE)),
         _E.EXITED: (_P.STOPPED, (_A.COMPLETE_WITH_EXIT, _A.KILL, _A.GONE)),
@@ -106,6 +116,7 @@ TRANSITIONS: dict[Phase, dict[Event, tuple[Phase, tuple[Action, ...]]]] = {
     _P.STREAMING: {
         _E.RESPONDED: (_P.READY, (_A.CLOSE_STREAM, _A.COMPLETE, _A.OFFER)),
         _E.ANSWERED: (_P.FINISHING, (_A.CLOSE_STREAM, _A.TELL_ANSWERED, _A.COMPLETE)),
+        _E.EXTENDED: (_P.EXTENDED, (_A.CLOSE_STREAM, _A.TELL_ANSWERED, _A.ANSWER)),
         _E.DEADLINE_PASSED: (
             _P.STOPPED,
             (_A.CLOSE_STREAM, _A.COMPLETE_WITH_TIMEOUT, _A.KILL, _A.GONE),
@@ -121,6 +132,12 @@ TRANSITIONS: dict[Phase, dict[Event, tuple[Phase, tuple[Action, ...]]]] = {
         _E.DEADLINE_PASSED: (_P.STOPPED, (_A.KILL, _A.GONE)),
         _E.EXITED: (_P.STOPPED, (_A.KILL, _A.GONE)),
         _E.STOP_REQUESTED: (_P.STOPPED, (_A.KILL, _A.GONE)),
+    },
+    _P.EXTENDED: {
+        _E.RUNTIME_READY: (_P.READY, (_A.REPORT, _A.OFFER)),
+        _E.DEADLINE_PASSED: (_P.STOPPED, (_A.REPORT_TIMEOUT, _A.KILL, _A.GONE)),
+        _E.EXITED: (_P.STOPPED, (_A.REPORT_EXIT, _A.KILL, _A.GONE)),
+        _E.STOP_REQUESTED: (_P.STOPPED, (_A.REPORT, _A.KILL, _A.GONE)),
     },
     _P.STOPPED: {},
 }

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from lambent.clock import Clock
 from lambent.domain import limits
-from lambent.domain.errors import LambdaError
+from lambent.domain.errors import FunctionError, LambdaError
 from lambent.domain.function import FunctionVersion
 from lambent.domain.invocation import Invocation, Outcome
+from lambent.environment.endings import Endings
 from lambent.environment.program import Surroundings
 from lambent.environment.runtime_apis import RuntimeApis
 from lambent.observe.logs import LogWriter
@@ -20,6 +21,8 @@ from lambent.runtime.families.start import Start
 from lambent.sandbox.interface import Sandbox, SandboxSpec
 from lambent.tasks import Tasks
 
+Result = bytes | FunctionError | LambdaError
+"""The function's answer, its error, or ours."""
 Done = Callable[[Outcome | LambdaError], None]
 
 
@@ -38,6 +41,14 @@ class Lease:
         self._release()
         self._done(result)
 
+    def answer(self, result: Result, executed_version: str, tail: bytes | None) -> None:
+        if isinstance(result, LambdaError):
+            self.finish(result)
+        elif isinstance(result, FunctionError):
+            self.finish(Outcome(result.payload, result, executed_version, tail))
+        else:
+            self.finish(Outcome(result, None, executed_version, tail))
+
 
 class Launcher(Protocol):
     """Gives blank sandboxes, parked ones first."""
@@ -53,6 +64,10 @@ class SpecFactory(Protocol):
     """Where a version's code lies on this host."""
 
     def spec(self, version: FunctionVersion, program: bytes) -> SandboxSpec: ...
+
+    def extensions(self, version: FunctionVersion) -> tuple[str, ...]:
+        """Names of the programs in /opt/extensions, in their order."""
+        ...
 
 
 class SnapshotSource(Protocol):
@@ -81,4 +96,5 @@ class Platform:
     around: Surroundings
     runtime_apis: RuntimeApis
     snapshots: SnapshotSource | None = None
+    endings: Endings = field(default_factory=Endings)
     stream_bytes_per_s: float = limits.STREAM_BYTES_PER_S

@@ -122,9 +122,14 @@ def build_program(
     *,
     init_type: str = "on-demand",
     token: str = "",
+    supervised: bool = False,
 ) -> bytes:
-    """What the guest program is told, as JSON: python/bootstrap.py, python/_lambent_starter.py."""
+    """What the guest program is told, as JSON: python/bootstrap.py, python/_lambent_starter.py.
+
+    `supervised`: the runtime is one of several processes, see python/_lambent_supervisor.py.
+    """
     environment = build_environment(version, around, stream, init_type, start, token)
+    more = {"supervised": True} if supervised else {}
     if start.commands:
         if start.link is Link.FRAMES:  # its bootstrap takes this away before the function runs
             environment[ARN_VARIABLE] = version.arn
@@ -134,6 +139,7 @@ def build_program(
                 "environment": environment,
                 "link": start.link,
                 "directory": start.directory,
+                **more,
             }
         ).encode()
     return json.dumps(
@@ -147,5 +153,6 @@ def build_program(
             "memory_limit_in_mb": version.memory_mib,
             "log_group_name": version.log_group,
             "log_stream_name": stream,
+            **more,
         }
     ).encode()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from lambent.domain import limits
@@ -16,6 +16,7 @@ from lambent.environment.journals import open_journal
 from lambent.environment.lifecycle import Phase
 from lambent.environment.platform import Platform
 from lambent.environment.program import SNAP_START
+from lambent.runtime.api.extensions import Extension
 from lambent.runtime.frames import Kind
 from lambent.sandbox.interface import Sandbox, SandboxExit
 
@@ -109,6 +110,13 @@ class TemplateInit:
         else:
             self.stop()
             self.on_gone()
+
+    def on_extensions(self, extensions: Sequence[Extension]) -> None:
+        """They are told of where they serve."""
+
+    def on_failed(self, error_type: str, text: str) -> None:
+        if not self._outcome.done():
+            self._fail(FAILED, f"{error_type}: {text}")
 
     def on_no_sandbox(self, error: Exception) -> None:
         if not self._outcome.done():

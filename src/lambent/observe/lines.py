@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import uuid
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 
@@ -46,6 +47,12 @@ def format_snapshot_report(init_ms: float) -> str:
 def format_trace(trace_id: str, segment_id: str) -> str:
     """What follows REPORT in the same event where the invocation was sampled."""
     return f"XRAY TraceId: {trace_id}\tSegmentId: {segment_id}\tSampled: true\t\n"
+
+
+def format_extension(name: str, state: str, events: Sequence[str], error_type: str) -> str:
+    """Source: log lines of AppConfig's and Datadog's extensions in their public issues."""
+    error = f"\tError Type: {error_type}" if error_type else ""
+    return f"EXTENSION\tName: {name}\tState: {state}\tEvents: [{', '.join(events)}]{error}\n"
 
 
 def format_end(request_id: str) -> str:

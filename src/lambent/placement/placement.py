@@ -180,6 +180,10 @@ class Placement:
             pool.stop()
         self._pools.clear()
 
+    async def ended(self) -> None:
+        """Wait for those that have extensions, which are given time to leave."""
+        await self._platform.endings.wait()
+
 
 def environments_ceiling(memory_bytes: int) -> int:
     """How many environments this host may hold: 80 % of its memory at 16 MiB each.

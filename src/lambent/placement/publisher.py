@@ -53,6 +53,11 @@ class Specs:
         self._folders = folders
         self._images = images
 
+    def extensions(self, version: FunctionVersion) -> tuple[str, ...]:
+        if version.image is not None:
+            return find_extensions(self._images.root_of(version.code.digest) / "opt")
+        return find_extensions(self._folders.opt_dir(version))
+
     def spec(self, version: FunctionVersion, program: bytes) -> SandboxSpec:
         """1,769 MB are one vCPU. Source: Developer Guide, "Configure Lambda function memory"."""
         image = version.image is not None
@@ -68,6 +73,21 @@ class Specs:
             hostname="lambda",
             program=program,
         )
+
+
+def find_extensions(opt_dir: Path | None) -> tuple[str, ...]:
+    """Names of the external extensions in what becomes /opt: all of `extensions` but folders."""
+    if opt_dir is None:
+        return ()
+    folder = opt_dir / "extensions"
+    try:
+        if opt_dir.is_symlink() or folder.is_symlink():  # its target is inside, not of this host
+            return ()
+        with os.scandir(folder) as entries:
+            names = [one.name for one in entries if not one.is_dir(follow_symlinks=False)]
+            return tuple(sorted(names))
+    except OSError:
+        return ()
 
 
 class Publisher:

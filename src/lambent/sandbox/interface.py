@@ -91,6 +91,10 @@ class Sandbox(Protocol):
         """End the whole process tree; idempotent."""
         ...
 
+    def terminate(self) -> None:
+        """SIGTERM to its first process, which hears it where it has a handler."""
+        ...
+
     async def close(self) -> None:
         """Give back cgroup, network and descriptors; after `exited`, or kills first."""
         ...

@@ -41,6 +41,8 @@ class Parent(Protocol):
 
     def kill(self, sandbox_id: str) -> None: ...
 
+    def terminate(self, sandbox_id: str) -> None: ...
+
 
 class NamespaceSandbox:
     """Lives from `launch` to `close`; see interface.Sandbox."""
@@ -156,6 +158,10 @@ class NamespaceSandbox:
         """SIGKILL to the first process, with which its whole pid namespace goes; idempotent."""
         if not self.exited.done():
             self.zygote.kill(self.sandbox_id)
+
+    def terminate(self) -> None:
+        if not self.exited.done():
+            self.zygote.terminate(self.sandbox_id)
 
     async def close(self) -> None:
         if self._closed:

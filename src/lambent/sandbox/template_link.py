@@ -110,14 +110,15 @@ class TemplateLink:
     def kill(self, sandbox_id: str) -> None:
         """SIGKILL to its first process, which ends them all; nothing when it ended already."""
         fork = self._forks.get(sandbox_id)
-        if fork is None:
-            return
-        fork.killed = True
-        if fork.pidfd >= 0:
-            try:
-                signal.pidfd_send_signal(fork.pidfd, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
+        if fork is not None:
+            fork.killed = True
+            _signal(fork, signal.SIGKILL)
+
+    def terminate(self, sandbox_id: str) -> None:
+        """SIGTERM to its first process; nothing when it ended already."""
+        fork = self._forks.get(sandbox_id)
+        if fork is not None:
+            _signal(fork, signal.SIGTERM)
 
     def close(self) -> None:
         """Hear nothing more; the forks end with the template."""
@@ -257,3 +258,11 @@ def _has_ended(pidfd: int) -> bool:
     waiting = select.poll()
     waiting.register(pidfd, select.POLLIN)
     return bool(waiting.poll(0))
+
+
+def _signal(fork: _Fork, number: int) -> None:
+    if fork.pidfd >= 0:
+        try:
+            signal.pidfd_send_signal(fork.pidfd, number)
+        except ProcessLookupError:
+            pass

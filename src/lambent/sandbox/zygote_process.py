@@ -161,6 +161,11 @@ class ZygoteProcess:
         if self._control is not None and sandbox_id in self._spawned:
             self._send({"kill": sandbox_id})
 
+    def terminate(self, sandbox_id: str) -> None:
+        """SIGTERM to its first process; nothing when it ended already."""
+        if self._control is not None and sandbox_id in self._spawned:
+            self._send({"terminate": sandbox_id})
+
     async def stop(self) -> None:
         """End it and, by their parent-death signal, all its sandboxes."""
         if self._process is None:

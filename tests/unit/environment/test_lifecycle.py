@@ -65,8 +65,18 @@ def test_each_busy_phase_completes_exactly_once_on_every_way_out() -> None:
     for phase in (Phase.BUSY, Phase.STREAMING, Phase.INIT_IN_INVOKE):
         for target, actions in TRANSITIONS[phase].values():
             completions = [one for one in actions if one.name.startswith("COMPLETE")]
-            expected = 0 if target in (Phase.BUSY, Phase.STREAMING) else 1
+            on_its_way = target in (Phase.BUSY, Phase.STREAMING, Phase.EXTENDED)
+            expected = 0 if on_its_way else 1
             assert len(completions) == expected
+
+
+def test_an_invocation_with_extensions_is_answered_once_and_reported_once() -> None:
+    for phase in (Phase.BUSY, Phase.STREAMING):
+        target, actions = TRANSITIONS[phase][Event.EXTENDED]
+        assert target is Phase.EXTENDED
+        assert actions[-1] is Action.ANSWER
+    for _, actions in TRANSITIONS[Phase.EXTENDED].values():
+        assert sum(one.name.startswith("REPORT") for one in actions) == 1
 
 
 def test_every_way_out_of_a_stream_closes_it_before_the_answer() -> None:

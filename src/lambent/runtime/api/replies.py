@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from lambent.domain.limits import RESPONSE_BYTES_MAX
+from lambent.domain.limits import EXTENSIONS_MAX, RESPONSE_BYTES_MAX
 
 Header = tuple[str, str]
 JSON: tuple[Header, ...] = (("Content-Type", "application/json"),)
@@ -31,11 +31,13 @@ def refusal(status: int, error_type: str, message: str) -> Reply:
     return Reply(status, JSON, body + b"\n")
 
 
-def wrong_state(current: str, wanted: str, who: str = "runtime") -> Reply:
+def wrong_state(
+    current: str, wanted: str, who: str = "runtime", error_type: str = "InvalidStateTransition"
+) -> Reply:
     """A call that does not follow the one before it."""
     return refusal(
         403,
-        "InvalidStateTransition",
+        error_type,
         f"State transition from {current} to {wanted} failed for {who}. "
         "Error: State transition is not allowed",
     )
@@ -55,3 +57,36 @@ INVALID_RESPONSE_MODE = refusal(
 NOT_FOUND = Reply(404, (("Content-Type", "text/plain; charset=utf-8"),), b"404 page not found\n")
 METHOD_NOT_ALLOWED = Reply(405, (), b"")
 PONG = Reply(200, (), b"pong")
+
+# The Extensions API
+
+EMPTY_NAME = refusal(403, "Extension.InvalidExtensionName", "Empty extension name")
+REGISTRATION_CLOSED = refusal(
+    403, "Extension.RegistrationClosed", "Extension registration closed already"
+)
+NAME_TAKEN = refusal(
+    403, "Extension.InvalidExtensionState", "Extension with this name already registered"
+)
+TOO_MANY_EXTENSIONS = refusal(
+    403, "Extension.TooManyExtensions", f"Extension limit ({EXTENSIONS_MAX}) reached"
+)
+NO_IDENTIFIER = refusal(
+    403, "Extension.MissingExtensionIdentifier", "Missing Lambda-Extension-Identifier header"
+)
+INVALID_IDENTIFIER = refusal(
+    403, "Extension.InvalidExtensionIdentifier", "Invalid Lambda-Extension-Identifier"
+)
+UNKNOWN_IDENTIFIER = refusal(
+    403, "Extension.UnknownExtensionIdentifier", "Unknown Lambda-Extension-Identifier"
+)
+NO_ERROR_TYPE = refusal(
+    403, "Extension.MissingHeader", "Lambda-Extension-Function-Error-Type not found"
+)
+
+
+def invalid_event(text: str) -> Reply:
+    return refusal(403, "Extension.InvalidEventType", text)
+
+
+def invalid_format(text: str) -> Reply:
+    return refusal(403, "InvalidRequestFormat", text)

@@ -6,7 +6,7 @@ Messages on the control socket (one JSON object each, SOCK_SEQPACKET):
     server → zygote   {"launch": id, "cgroup": "" | "clone_into" | "write_zero",
                        "network": bool, "park": bool} with descriptors: output, and the cgroup's
                       (see CgroupEntry); `network`: a message about it will come
-                      {"kill": id}
+                      {"kill": id}; {"terminate": id}
     zygote → server   {"ready": {…}} once; {"spawned": id, "pid": n}; {"exited": id, "status": n};
                       {"refused": id, "error": text}
     child  → server   {"warmed": id} with its listening sockets; {"failed": id, "error": text}
@@ -144,8 +144,10 @@ class Zygote:
         request = json.loads(data)
         if "launch" in request:
             self._launch(request, list(descriptors))
+        elif "terminate" in request:
+            self._signal(request["terminate"], signal.SIGTERM)
         else:
-            self._kill(request["kill"])
+            self._signal(request["kill"], signal.SIGKILL)
         return True
 
     def _launch(self, request: dict[str, Any], descriptors: list[int]) -> None:
@@ -173,11 +175,11 @@ class Zygote:
         for descriptor in descriptors:
             os.close(descriptor)
 
-    def _kill(self, sandbox_id: str) -> None:
+    def _signal(self, sandbox_id: str, number: int) -> None:
         # Only this process reaps, so the pid cannot have passed to another.
         pid = self._pids.get(sandbox_id)
         if pid is not None:
-            os.kill(pid, signal.SIGKILL)
+            os.kill(pid, number)
 
     def _reap(self) -> None:
         try:
