@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator
 
 from benchmarks import host, load
 from benchmarks.languages import languages
+from benchmarks.sqs import sqs
 
 WARM_ROUNDS = 3
 
@@ -387,6 +388,7 @@ ALL: dict[str, Callable[[], None]] = {
     "environments": environments,
     "stream": stream,
     "languages": languages,
+    "sqs": sqs,
 }
 
 

@@ -133,6 +133,19 @@ def test_sqs_fifo_asks_for_a_group_and_a_deduplication_id(sqs: Any, fifo: str) -
     assert code == "InvalidParameterValue"
 
 
+def test_sqs_fifo_a_receive_can_be_tried_again(sqs: Any, fifo: str) -> None:
+    """[B] ReceiveRequestAttemptId."""
+    send(sqs, fifo, "1")
+    [first] = receive(sqs, fifo, ReceiveRequestAttemptId="try")
+    assert receive(sqs, fifo, ReceiveRequestAttemptId="other") == []
+    [again] = receive(sqs, fifo, ReceiveRequestAttemptId="try")
+    assert again == first
+    sqs.delete_message(QueueUrl=fifo, ReceiptHandle=again["ReceiptHandle"])
+    assert receive(sqs, fifo, ReceiveRequestAttemptId="try") == []
+    asked = {"QueueUrl": fifo, "ReceiveRequestAttemptId": "a b"}
+    assert refusal(sqs.receive_message, **asked)[0] == "InvalidParameterValue"
+
+
 def test_sqs_fifo_dead_letters_keep_their_order(sqs: Any, fifo: str) -> None:
     dead = sqs.create_queue(QueueName="sqs-dead.fifo", Attributes={"FifoQueue": "true"})["QueueUrl"]
     shown = sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])["Attributes"]

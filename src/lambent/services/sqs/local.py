@@ -16,6 +16,7 @@ from lambent.services.sqs.landing import Landing
 from lambent.services.sqs.messages import TRACE, describe_received, make_draft
 from lambent.services.sqs.queues import Queue, Queues
 from lambent.services.sqs.traffic import Traffic
+from lambent.services.sqs.waiting import Asked
 
 _ALL = ("All",)
 _SET_ALL = frozenset(_ALL)
@@ -86,7 +87,7 @@ class LocalQueues:
         queue = self._queue(arn)
         config = queue.config
         seconds = config.visibility_s if visibility_s is None else visibility_s
-        received = await self._traffic.receive(queue, count_max, seconds, wait_s, on_cancel)
+        received = await self._traffic.receive(queue, Asked(count_max, seconds), wait_s, on_cancel)
         return [
             describe_received(one, fifo=config.fifo, system=_SET_ALL, names=_ALL)
             for one in received

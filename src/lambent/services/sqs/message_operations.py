@@ -8,11 +8,18 @@ from typing import Any
 
 from lambent.domain.errors import LambdaError
 from lambent.domain.request import Handler, RequestContext
-from lambent.services.sqs.attributes import MESSAGE_BYTES_MAX
+from lambent.services.sqs.attributes import MESSAGE_BYTES_MAX, QueueConfig
 from lambent.services.sqs.errors import invalid_value
-from lambent.services.sqs.messages import Draft, describe_received, describe_sent, make_draft
+from lambent.services.sqs.messages import (
+    Draft,
+    check_id,
+    describe_received,
+    describe_sent,
+    make_draft,
+)
 from lambent.services.sqs.queues import Queues
 from lambent.services.sqs.traffic import Traffic
+from lambent.services.sqs.waiting import Asked
 from lambent.wire.query_compatible import query_code
 
 Params = dict[str, Any]
@@ -97,7 +104,10 @@ class MessageOperations:
             raise invalid_value(wait_s, "WaitTimeSeconds", "Must be >= 0 and <= 20, if provided.")
         visibility_s = _check_visibility(params.get("VisibilityTimeout", config.visibility_s))
         received = await self._traffic.receive(
-            queue, count_max, visibility_s, wait_s, context.on_disconnect
+            queue,
+            Asked(count_max, visibility_s, _attempt_id(params, config)),
+            wait_s,
+            context.on_disconnect,
         )
         if not received:
             return {}
@@ -154,6 +164,21 @@ class MessageOperations:
         done = await self._traffic.set_visibility(queue, changes)
         refusals.update(zip(places, done, strict=True))
         return _outcome(entries, [refusals[place] for place in range(len(entries))])
+
+
+def _attempt_id(params: Params, config: QueueConfig) -> str | None:
+    """ReceiveRequestAttemptId, which only FIFO queues take. Raises LambdaError."""
+    attempt_id: str | None = params.get("ReceiveRequestAttemptId")
+    if attempt_id is None:
+        return None
+    if not config.fifo:
+        raise invalid_value(
+            attempt_id,
+            "ReceiveRequestAttemptId",
+            "The request includes a parameter that is not valid for this queue type.",
+        )
+    check_id(attempt_id, "ReceiveRequestAttemptId")
+    return attempt_id
 
 
 def _check_visibility(visibility_s: int) -> int:

@@ -148,7 +148,7 @@ def _group(params: Mapping[str, Any], config: QueueConfig, *, batch: bool) -> st
             raise invalid_parameter("The request must contain the parameter MessageGroupId.")
         raise missing_parameter("MessageGroupId")
     if group_id is not None:
-        _check_id(group_id, "MessageGroupId")
+        check_id(group_id, "MessageGroupId")
     return group_id
 
 
@@ -161,7 +161,7 @@ def _dedup(params: Mapping[str, Any], config: QueueConfig, body: str) -> str | N
                 "MessageDeduplicationId",
                 "The request includes a parameter that is not valid for this queue type.",
             )
-        _check_id(dedup_id, "MessageDeduplicationId")
+        check_id(dedup_id, "MessageDeduplicationId")
         return dedup_id
     if not config.fifo:
         return None
@@ -173,7 +173,8 @@ def _dedup(params: Mapping[str, Any], config: QueueConfig, body: str) -> str | N
     return hashlib.sha256(body.encode()).hexdigest()
 
 
-def _check_id(value: str, parameter: str) -> None:
+def check_id(value: str, parameter: str) -> None:
+    """Raises LambdaError InvalidParameterValue."""
     if not _ID.fullmatch(value):
         raise invalid_value(
             value,

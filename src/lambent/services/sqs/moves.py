@@ -205,7 +205,7 @@ class Moves:
         except (_Failed, PlatformFault):
             self._traffic.put_back(source, held)
             raise
-        return True
+        return self._tasks[task_id].moved < task.to_move
 
     async def _targets(self, task: MoveTask, held: Sequence[Held]) -> list[tuple[Held, Queue, int]]:
         """(message, the queue that it goes to, its new number)."""

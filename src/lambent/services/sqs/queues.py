@@ -13,6 +13,7 @@ from lambent.clock import Clock
 from lambent.domain.arns import PARTITION, Account
 from lambent.domain.errors import LambdaError
 from lambent.services.sqs import rows
+from lambent.services.sqs.attempts import Attempts
 from lambent.services.sqs.attributes import QueueConfig, parse_config, queue_of_arn
 from lambent.services.sqs.errors import queue_does_not_exist
 from lambent.services.sqs.rows import QueueRow
@@ -50,6 +51,7 @@ class Queue:
         """Receivers that wait, those who came first at the front."""
         self.timer: asyncio.TimerHandle | None = None
         """Wakes the waiters when a message becomes visible by itself."""
+        self.attempts = Attempts()
         self.deleted = False
 
     @property
@@ -233,6 +235,7 @@ class Queues:
         self.garbage.extend(queue.states.messages)
         queue.states = States(fifo=queue.config.fifo)
         queue.sent = {}
+        queue.attempts = Attempts()
 
 
 def parse_queue_url(url: str) -> tuple[str, str]:

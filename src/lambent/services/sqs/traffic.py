@@ -21,11 +21,13 @@ from lambent.services.sqs.landing import Fresh, Landing, dedup_key
 from lambent.services.sqs.messages import Draft, Message, Received
 from lambent.services.sqs.queues import Queue, Queues, Sent
 from lambent.services.sqs.states import Held, State
-from lambent.services.sqs.waiting import Taken, Waiter
+from lambent.services.sqs.waiting import Asked, Taken, Waiter
 from lambent.store.database import Database
 
 IN_FLIGHT_MAX = 120_000  # Developer Guide, "Amazon SQS message quotas"; FIFO queues likewise
 DEDUPLICATION_MS = 300_000  # [B] MessageDeduplicationId: 5 minutes
+MESSAGES_MAX = 1_000_000
+"""Of one queue: each takes a third of a kilobyte of memory, its body aside."""
 SWEEP_COUNT = 1_000
 """Messages that a sweep deletes in one transaction."""
 TIMER_S_MAX = 3_600.0
@@ -49,6 +51,8 @@ class Traffic:
 
         The caller writes it at once, in the order of its calls, and settles it.
         """
+        if len(queue.states) + len(drafts) > MESSAGES_MAX:
+            raise LambdaError("OverLimit", f"A queue holds at most {MESSAGES_MAX} messages.")
         now_ms = self.queues.now_ms()
         landing = Landing(self.queues, self.fresh, self.wake, queue)
         answers = []
@@ -73,6 +77,7 @@ class Traffic:
             )
             if key is not None:
                 one = Sent(message.message_id, message.number, now_ms + DEDUPLICATION_MS)
+                queue.sent.pop(key, None)  # the first to end comes first
                 queue.sent[key] = one
                 landing.sent.append((key, one))
             landing.add(message, draft.size + 1_000)
@@ -90,35 +95,40 @@ class Traffic:
         return answers
 
     def _find_sent(self, queue: Queue, key: str, now_ms: int) -> Sent | None:
-        sent = queue.sent
+        known = queue.sent.get(key)
+        return known if known is not None and known.until_ms > now_ms else None
+
+    def _forget_sent(self, queue: Queue, now_ms: int) -> bool:
+        """Whether deduplication remembered something that is over."""
+        sent, over = queue.sent, False
         while sent:
             oldest = next(iter(sent))
             if sent[oldest].until_ms > now_ms:
                 break
             del sent[oldest]
-        return sent.get(key)
+            over = True
+        return over
 
     # Receiving
 
     async def receive(
         self,
         queue: Queue,
-        count_max: int,
-        visibility_s: int,
+        asked: Asked,
         wait_s: float,
         on_disconnect: Callable[[Callable[[], None]], None] | None = None,
     ) -> list[Received]:
-        """Up to `count_max` messages; waits up to `wait_s` for the first. Raises LambdaError."""
+        """The messages that there are; waits up to `wait_s` for the first. Raises LambdaError."""
         self._check_in_flight(queue)
         if not queue.waiters or not wait_s:
-            taken = self._take(queue, count_max, visibility_s)
+            taken = self._take(queue, asked)
             if taken is not None:
                 return await taken.received()
         if not wait_s or not self._open:
             return []
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Taken | None] = loop.create_future()
-        waiter = Waiter(count_max, visibility_s, future)
+        waiter = Waiter(asked, future)
         waiter.timer = loop.call_later(wait_s, waiter.give_up)
         if on_disconnect is not None:
             on_disconnect(waiter.give_up)
@@ -139,7 +149,7 @@ class Traffic:
         while waiters:
             waiter = waiters[0]
             if not waiter.future.done():
-                taken = self._take(queue, waiter.count_max, waiter.visibility_s)
+                taken = self._take(queue, waiter.asked)
                 if taken is None:
                     break
                 waiter.future.set_result(taken)
@@ -164,25 +174,36 @@ class Traffic:
                 loop = asyncio.get_running_loop()
                 queue.timer = loop.call_later(delay_s + 0.001, self.wake, queue)
 
-    def _take(self, queue: Queue, count_max: int, visibility_s: int) -> Taken | None:
+    def _take(self, queue: Queue, asked: Asked) -> Taken | None:
         """Begin a receive; None where nothing is ready."""
         now_ms = self.refresh(queue)
         states = queue.states
+        until_ms = now_ms + asked.visibility_s * 1000
+        if asked.attempt_id is not None:
+            again = queue.attempts.find(asked.attempt_id, states, now_ms)
+            if again:
+                for one in again:
+                    states.set_due(one, until_ms, now_ms)
+                return self._hand_out(queue, again)
         if not states.has_ready():
             return None
         target = None
         if queue.config.receives_max:
             target = self.queues.find_arn(queue.config.dead_letter_arn)
         held, dead = states.take(
-            count_max,
-            now_ms + visibility_s * 1000,
+            asked.count_max,
+            until_ms,
             now_ms,
             receives_max=queue.config.receives_max if target is not None else 0,
         )
         if dead:
             assert target is not None
             self._bury(queue, target, dead, now_ms)
-        return self._hand_out(queue, held) if held else None
+        if not held:
+            return None
+        if asked.attempt_id is not None:
+            queue.attempts.remember(asked.attempt_id, held, now_ms)
+        return self._hand_out(queue, held)
 
     def _hand_out(self, queue: Queue, held: Sequence[Held]) -> Taken:
         """Store that they were received, get their bodies."""
@@ -358,7 +379,8 @@ class Traffic:
             for number in part:
                 self.fresh.drop(number)
         now_ms = self.queues.now_ms()
-        if any(queue.sent for queue in self.queues):
+        over = [queue for queue in self.queues if self._forget_sent(queue, now_ms)]
+        if over:
             await self._database.write(lambda c: rows.delete_ended_sent(c, now_ms))
 
     def stop(self) -> None:

@@ -4,9 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from lambent.services.sqs.handles import format_handle
 from lambent.services.sqs.messages import Message, Received
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a receiver asks for."""
+
+    count_max: int
+    visibility_s: int
+    attempt_id: str | None = None
+    """ReceiveRequestAttemptId, of a FIFO queue."""
 
 
 class Taken:
@@ -45,13 +56,10 @@ class Taken:
 class Waiter:
     """A receiver that waits for messages."""
 
-    __slots__ = ("count_max", "future", "timer", "visibility_s")
+    __slots__ = ("asked", "future", "timer")
 
-    def __init__(
-        self, count_max: int, visibility_s: int, future: asyncio.Future[Taken | None]
-    ) -> None:
-        self.count_max = count_max
-        self.visibility_s = visibility_s
+    def __init__(self, asked: Asked, future: asyncio.Future[Taken | None]) -> None:
+        self.asked = asked
         self.future = future
         self.timer: asyncio.TimerHandle | None = None
 
