@@ -146,9 +146,11 @@ def test_what_cannot_be_had_by_two_at_once_is_refused_with_the_reason() -> None:
                     "import threading\nthreading.Thread(target=channel.recv, args=(1,)).start()",
                     "2 threads",
                 ),
-                ("import socket\ns = socket.socket()", "an open socket"),
-                ("import os\nfds = os.pipe()", "an open pipe"),
-                ("f = open('/tmp/x', 'w')", "a file open to write (/tmp/x)"),
+                ("import socket\ns = socket.socket()", "a socket"),
+                ("import os, socket\np = socket.socketpair()\np[1].close()", "a socket"),
+                ("import os\nr, w = os.pipe()\nos.close(w)", "a pipe"),
+                ("import os\nf = os.memfd_create('x')", "a file to write (/memfd:x"),
+                ("f = open('/tmp/x', 'w')", "a file to write (/tmp/x)"),
                 ("import mmap\nm = mmap.mmap(-1, 4096)", "shares memory"),
                 ("import os, time\nif not os.fork():\n    time.sleep(60)", "another process"),
             ):
@@ -156,6 +158,85 @@ def test_what_cannot_be_had_by_two_at_once_is_refused_with_the_reason() -> None:
                 await sandbox.bind(world.spec(init, template=True))
                 assert reason in await answer(sandbox)
                 await sandbox.close()
+
+    asyncio.run(act())
+
+
+def test_pipes_pairs_and_event_descriptors_are_a_forks_own() -> None:
+    async def act() -> None:
+        async with bench() as world:
+            init = """
+import os, select, socket
+r, w = os.pipe()
+os.write(w, b'1')
+near, far = socket.socketpair()
+near.setblocking(False)
+other, last = socket.socketpair(type=socket.SOCK_DGRAM)
+epoll = select.epoll()
+for one in (r, far.fileno()):
+    epoll.register(one, select.EPOLLIN)
+"""
+            source = """
+first = os.read(r, 5)
+quiet = epoll.poll(0)
+near.send(b'x')
+last.send(b'y')
+woken = epoll.poll(1) == [(far.fileno(), select.EPOLLIN)]
+result = [first.decode(), quiet, woken, far.recv(5).decode(), other.recv(5).decode(),
+          os.get_blocking(near.fileno()), os.get_blocking(w)]
+"""
+            async with template(world, init) as link:
+                alive = []
+                for _ in range(2):
+                    sandbox, found = await fork(world, link, source)
+                    alive.append(sandbox)
+                    assert found == ["1", [], True, "x", "y", False, True]
+                for sandbox in alive:
+                    await sandbox.close()
+
+    asyncio.run(act())
+
+
+def test_threads_that_their_library_ends_before_a_fork_forbid_none() -> None:
+    """As OpenBLAS does, which numpy brings."""
+
+    async def act() -> None:
+        async with bench() as world:
+            init = """
+import os, threading
+stop = threading.Event()
+worker = threading.Thread(target=stop.wait)
+worker.start()
+def end():
+    stop.set()
+    worker.join()
+os.register_at_fork(before=end)
+"""
+            assert await ask(world, init, "result = threading.active_count()") == [1]
+
+    asyncio.run(act())
+
+
+def test_an_event_loop_of_the_init_goes_on_in_each_fork() -> None:
+    async def act() -> None:
+        async with bench() as world:
+            init = """
+import asyncio
+loop = asyncio.new_event_loop()
+asyncio.set_event_loop(loop)
+loop.run_until_complete(asyncio.sleep(0))
+"""
+            source = """
+import threading
+async def work():
+    done = loop.create_future()
+    threading.Timer(0.01, loop.call_soon_threadsafe, [done.set_result, 5]).start()
+    server = await asyncio.start_server(lambda r, w: w.close(), '127.0.0.1', 8123)
+    reader, writer = await asyncio.open_connection('127.0.0.1', 8123)
+    return [await done, (await reader.read()).decode()]
+result = loop.run_until_complete(work())
+"""
+            assert await ask(world, init, source, source) == [[5, ""]] * 2
 
     asyncio.run(act())
 

@@ -29,6 +29,7 @@ from select import POLLIN, poll
 from typing import Any
 
 from . import birth, jail, syscalls
+from .descriptors import Descriptors
 
 EXIT_RESTORE_FAILED = 71
 _NAMESPACES = jail.NAMESPACES | syscalls.CLONE_NEWUSER
@@ -42,7 +43,6 @@ _Socket = socket.socket
 _RIGHTS = (socket.SOL_SOCKET, socket.SCM_RIGHTS)
 _STREAM = (socket.AF_UNIX, socket.SOCK_STREAM, 0)
 _SEQPACKET = (socket.AF_UNIX, socket.SOCK_SEQPACKET, 0)
-_socketpair = socket.socketpair
 _loads, _dumps = json.loads, json.dumps
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -70,8 +70,7 @@ class Template:
     def __init__(self, blueprint: jail.Blueprint, has_proc: bool) -> None:
         self._blueprint = blueprint
         self._has_proc = has_proc
-        self._files: list[tuple[int, str, int, bool]] = []
-        """Open files of the function: descriptor, path, flags, whether a close-on-exec one."""
+        self._descriptors = Descriptors()
         self._names: dict[int, tuple[str, int]] = {}
         """pidfd → sandbox id and pid, of the forks alive."""
 
@@ -79,7 +78,11 @@ class Template:
         """Why this process cannot be forked as it is; empty where it can."""
         if not self._has_proc:
             return "this host forbids a /proc of its own to a sandbox"
-        threads = len(os.listdir("/proc/self/task"))
+        threads = _count_threads()
+        if threads > 1:
+            # Libraries that can do without their threads end them before a fork (OpenBLAS).
+            _fork_for_nothing()
+            threads = _count_threads()
         if threads > 1:
             return "after its init the function has {} threads".format(threads)
         others = {name for name in os.listdir("/proc") if name.isdigit()} - {"1", "2"}
@@ -90,31 +93,7 @@ class Template:
                 fields = line.split(None, 5)
                 if fields[1][1] == "w" and fields[1][3] == "s":
                     return "after its init the function shares memory that can be written"
-        return self._look_at_files()
-
-    def _look_at_files(self) -> str:
-        """Take note of what is open; why that cannot be had by two at once, or nothing."""
-        self._files = []
-        for name in os.listdir("/proc/self/fd"):
-            fd = int(name)
-            if fd <= _CHANNEL_FD:
-                continue
-            try:
-                path, status = os.readlink("/proc/self/fd/" + name), os.fstat(fd)
-            except OSError:  # the folder's own, closed by now
-                continue
-            kind, flags = status.st_mode, syscalls.descriptor_flags(fd)
-            if stat.S_ISSOCK(kind) and _end_connection(fd):
-                continue
-            if stat.S_ISCHR(kind) and os.major(status.st_rdev) == 1:
-                continue
-            if not (stat.S_ISREG(kind) or stat.S_ISDIR(kind)):
-                what = "socket" if stat.S_ISSOCK(kind) else "pipe or event descriptor"
-                return "after its init the function has an open {} ({})".format(what, path)
-            if flags & os.O_ACCMODE != os.O_RDONLY:
-                return "after its init the function has a file open to write ({})".format(path)
-            self._files.append((fd, path, flags, not os.get_inheritable(fd)))
-        return ""
+        return self._descriptors.look()
 
     def wait(self, channel: Any) -> tuple[Any, bytes]:
         """Fork whenever the server asks; returns in the forks only: their channel and program."""
@@ -205,7 +184,7 @@ class Template:
             os._exit(0)
         settings, program = bound
         _renew_tmp(settings["tmp_mib"])
-        self._reopen_files()
+        self._descriptors.renew()
         socket.sethostname(settings["hostname"])
         for number in (1, 2):
             os.dup2(output_fd, number)
@@ -215,41 +194,17 @@ class Template:
         _shut(self._blueprint, settings)
         return _Socket(*_STREAM, fileno=_CHANNEL_FD), program
 
-    def _reopen_files(self) -> None:
-        """Each fork reads at a place of its own; what lies in /tmp is its own copy."""
-        for fd, path, flags, closes in self._files:
-            place = os.lseek(fd, 0, os.SEEK_CUR)
-            copied = path.startswith("/tmp/") and os.path.exists(path)
-            flags &= ~(os.O_CREAT | os.O_EXCL | os.O_TRUNC)
-            new = os.open(path if copied else "/proc/self/fd/{}".format(fd), flags | os.O_CLOEXEC)
-            os.lseek(new, place, os.SEEK_SET)
-            os.dup2(new, fd, inheritable=not closes)
-            os.close(new)
+
+def _count_threads() -> int:
+    return len(os.listdir("/proc/self/task"))
 
 
-def _end_connection(fd: int) -> bool:
-    """Close a TCP connection as its peer might at any time; False where it is something else.
-
-    On AWS no connection lives through a snapshot either: clients connect again.
-    """
-    try:
-        view = _Socket(fileno=os.dup(fd))
-    except OSError:
-        return False
-    with view:
-        if view.type != socket.SOCK_STREAM or view.family not in (
-            socket.AF_INET,
-            socket.AF_INET6,
-        ):
-            return False
-        try:
-            view.getpeername()
-        except OSError:
-            return False
-    near, far = _socketpair()
-    with near, far:
-        os.dup2(near.fileno(), fd, inheritable=False)
-    return True
+def _fork_for_nothing() -> None:
+    """By the C library, so that what was registered with it runs (pthread_atfork)."""
+    pid = os.fork()
+    if pid == 0:
+        os._exit(0)
+    os.waitpid(pid, 0)
 
 
 def _map_own_user() -> None:
