@@ -322,7 +322,7 @@ def wait_until_ready(server: subprocess.Popen, endpoint: str) -> dict:
 def choose_runtime(health: dict) -> str:
     """That of this Python, else the newest that the server found."""
     own = f"python{sys.version_info.major}.{sys.version_info.minor}"
-    found = list(health["runtimes"])
+    found = [name for name in health["runtimes"] if name.startswith("python")]
     expect(bool(found), "the server found no Python interpreter for functions")
     newest = max(found, key=lambda name: int(name.rpartition(".")[2]))
     return own if own in found else newest
