@@ -132,7 +132,11 @@ def running_registry(*, login: str = "") -> Iterator[Registry]:
         def log_message(self, format: str, *args: object) -> None:
             """Quiet."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    class Server(ThreadingHTTPServer):
+        def handle_error(self, request: Any, client_address: Any) -> None:
+            """Clients that go away are what tests are about."""
+
+    server = Server(("127.0.0.1", 0), Handler)
     server.daemon_threads = False
     server.block_on_close = False
     registry.port = server.server_port

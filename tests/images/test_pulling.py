@@ -343,6 +343,24 @@ def test_two_that_want_the_same_image_at_once_fetch_it_once(tmp_path: Path) -> N
         with_images(tmp_path, use)
 
 
+def test_closing_ends_what_waits_for_a_registry(tmp_path: Path) -> None:
+    with running_registry() as registry:
+        uri = registry.push("app", "v1", image())
+
+        async def use(images: Images) -> None:
+            found = await images.find(uri, "x86_64")
+            registry.gate.clear()
+            blobs = len(registry.asked)
+            work = asyncio.ensure_future(images.make(found))
+            while len(registry.asked) < blobs + 2:  # the manifest, and a blob that waits
+                await asyncio.sleep(0)
+            images.close()
+            with pytest.raises(ImageError):
+                await work
+
+        with_images(tmp_path, use)
+
+
 def test_a_pull_that_is_cancelled_leaves_nothing_behind(tmp_path: Path) -> None:
     with running_registry() as registry:
         uri = registry.push("app", "v1", image())

@@ -343,6 +343,7 @@ class Server:
         """End every process and store what is pending; also after a start that failed."""
         self.queue.close()
         self.plane.image_functions.close()
+        self.images.close()
         self._pulling.shutdown(wait=False, cancel_futures=True)
         self.placement.stop()
         await self.placement.ended()

@@ -5,11 +5,16 @@ Redirects are not followed here: who asked decides what it says to another host.
 
 from __future__ import annotations
 
+import contextlib
 import http.client
+import socket
 import ssl
 import urllib.error
 import urllib.request
+import weakref
 from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
 from urllib.parse import urlsplit
 
 from lambent.images.errors import ImageUnreachable
@@ -26,11 +31,18 @@ class HttpClient:
     def __init__(self, plain_hosts: frozenset[str] = frozenset()) -> None:
         """`plain_hosts`: with their port, spoken to without TLS; loopback is at all times."""
         self._plain_hosts = plain_hosts
+        self._sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
         opener = urllib.request.OpenerDirector()
         opener.add_handler(urllib.request.ProxyHandler())
-        opener.add_handler(urllib.request.HTTPHandler())
-        opener.add_handler(urllib.request.HTTPSHandler(context=ssl.create_default_context()))
+        opener.add_handler(_Http(self._sockets))
+        opener.add_handler(_Https(self._sockets, ssl.create_default_context()))
         self._open: Callable[..., http.client.HTTPResponse | None] = opener.open
+
+    def abort(self) -> None:
+        """End every connection, from any thread: whoever waits for one gets ImageUnreachable."""
+        for connection in list(self._sockets):
+            with contextlib.suppress(OSError):
+                socket.socket.shutdown(connection, socket.SHUT_RDWR)
 
     def is_plain(self, host: str) -> bool:
         """Whether that host, with its port, is spoken to without TLS."""
@@ -63,3 +75,48 @@ class HttpClient:
         if answer is None:
             raise ImageUnreachable(f"{parts.scheme} is no protocol of registries")
         return answer
+
+
+Sockets = weakref.WeakSet[socket.socket]
+
+
+class _Connection(http.client.HTTPConnection):
+    """One whose socket is remembered."""
+
+    def __init__(self, sockets: Sockets, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._sockets = sockets
+
+    def connect(self) -> None:
+        super().connect()
+        self._sockets.add(self.sock)
+
+
+class _TlsConnection(http.client.HTTPSConnection):
+    """Likewise."""
+
+    def __init__(self, sockets: Sockets, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._sockets = sockets
+
+    def connect(self) -> None:
+        super().connect()
+        self._sockets.add(self.sock)
+
+
+class _Http(urllib.request.HTTPHandler):
+    def __init__(self, sockets: Sockets) -> None:
+        super().__init__()
+        self._connection = partial(_Connection, sockets)
+
+    def http_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
+        return self.do_open(self._connection, req)
+
+
+class _Https(urllib.request.HTTPSHandler):
+    def __init__(self, sockets: Sockets, context: ssl.SSLContext) -> None:
+        super().__init__(context=context)
+        self._connection = partial(_TlsConnection, sockets, context=context)
+
+    def https_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
+        return self.do_open(self._connection, req)

@@ -64,6 +64,13 @@ class Images:
         self._executor = executor
         self._client = HttpClient(access.plain_registries)
         self._locks: dict[str, asyncio.Lock] = {}
+        self._making: set[threading.Event] = set()
+
+    def close(self) -> None:
+        """Let threads end soon that wait for a registry or unpack; nothing is asked any more."""
+        for stop in self._making:
+            stop.set()
+        self._client.abort()
 
     async def find(self, uri: str, architecture: str) -> Image:
         """The image for Lambda's `architecture`. Raises ImageError."""
@@ -85,10 +92,12 @@ class Images:
 
     async def _fetch_layers(self, image: Image) -> None:
         making = _Making()
+        self._making.add(making.stop)
         try:
             await self._run(self._fetch, image, making)
         finally:
             making.stop.set()  # where nobody waits any more, the thread ends soon
+            self._making.discard(making.stop)
 
     async def _run(self, work: Callable[..., T], *arguments: object) -> T:
         loop = asyncio.get_running_loop()
