@@ -318,6 +318,20 @@ os.register_at_fork(after_in_child=keep)
     asyncio.run(act())
 
 
+def test_more_forks_than_a_socket_holds_are_made_in_turn() -> None:
+    async def act() -> None:
+        async with bench() as world, template(world, "") as link:
+            asked = [fork(world, link, f"result = {number}") for number in range(40)]
+            born = await asyncio.gather(*asked)
+            assert [result for _, result in born] == list(range(40))
+            for sandbox, _ in born:
+                await sandbox.close()
+            assert link.alive
+            assert link.forks == 0
+
+    asyncio.run(act())
+
+
 def test_forks_end_with_their_template() -> None:
     async def act() -> None:
         async with bench() as world, template(world, "") as link:

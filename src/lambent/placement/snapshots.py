@@ -98,6 +98,7 @@ class Snapshots:
         known = {*self._held, *self._turns}
         for key in [key for key in known if key[0] == name and version in (None, key[1])]:
             self._end(key)
+            self._failed.pop(key, None)
 
     # environment.platform.SnapshotSource
 

@@ -25,6 +25,8 @@ _MESSAGE_BYTES_MAX = 4096
 _DESCRIPTORS_MAX = 16
 _CREDENTIALS = struct.Struct("3i")  # struct ucred: pid, uid, gid
 _SPACE = socket.CMSG_SPACE(_CREDENTIALS.size) + socket.CMSG_SPACE(4 * _DESCRIPTORS_MAX)
+_ASKED_MAX = 8
+"""Forks under way at once: it makes one after the other, and its socket holds so many requests."""
 _STATUS_WAIT_S = 1.0
 """How long after the end of a fork its template may take to say how it ended."""
 
@@ -35,6 +37,7 @@ class _Fork:
     def __init__(self, sandbox: Spawned, born: asyncio.Future[int]) -> None:
         self.sandbox = sandbox
         self.born = born
+        self.asked = False
         self.pidfd = -1
         self.killed = False
         self.ended = False
@@ -48,6 +51,7 @@ class TemplateLink:
         self.sandbox = template
         self._loop = asyncio.get_running_loop()
         self._forks: dict[str, _Fork] = {}
+        self._turns = asyncio.Semaphore(_ASKED_MAX)
         self.on_empty: Callable[[], None] = lambda: None
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
@@ -78,29 +82,38 @@ class TemplateLink:
 
         As of ZygoteProcess; `park` has no meaning here. Raises ZygoteFailed.
         """
+        fork = self._forks[sandbox.sandbox_id] = _Fork(sandbox, self._loop.create_future())
         try:
-            if self._control is None:
-                raise ZygoteFailed("the snapshot's process is gone")
-            if cgroup == "clone_into":  # only the privileged may be born there: it moves by itself
-                group = descriptors.pop()
-                descriptors.append(os.open("cgroup.procs", os.O_WRONLY, dir_fd=group))
-                os.close(group)
-            fork = _Fork(sandbox, self._loop.create_future())
-            self._forks[sandbox.sandbox_id] = fork
-            request = json.dumps({"launch": sandbox.sandbox_id, "network": network}).encode()
-            try:
-                socket.send_fds(self._control, [request], descriptors)
-            except OSError as error:  # full, or gone: either is no template of ours
-                self._distrust()
-                raise ZygoteFailed(f"the snapshot's process cannot be asked: {error}") from None
+            async with self._turns:
+                self._ask(fork, descriptors, cgroup, network)
+                return await fork.born
+        except asyncio.CancelledError:
+            if fork.asked:
+                self.kill(sandbox.sandbox_id)
+            else:
+                self._forks.pop(sandbox.sandbox_id, None)
+            raise
         finally:
             for descriptor in descriptors:
                 os.close(descriptor)
+
+    def _ask(self, fork: _Fork, descriptors: list[int], cgroup: str, network: bool) -> None:
+        sandbox_id = fork.sandbox.sandbox_id
+        if cgroup == "clone_into":  # only the privileged may be born there: it moves by itself
+            group = descriptors.pop()
+            descriptors.append(os.open("cgroup.procs", os.O_WRONLY, dir_fd=group))
+            os.close(group)
+        request = json.dumps({"launch": sandbox_id, "network": network}).encode()
         try:
-            return await fork.born
-        except asyncio.CancelledError:
-            self.kill(sandbox.sandbox_id)
-            raise
+            if self._control is None or fork.killed or fork.born.done():
+                raise OSError("it has ended")
+            socket.send_fds(self._control, [request], descriptors)
+            fork.asked = True
+        except OSError as error:
+            self._forks.pop(sandbox_id, None)
+            raise ZygoteFailed(f"the snapshot's process cannot be asked: {error}") from None
+        while descriptors:
+            os.close(descriptors.pop())
 
     def knows(self, sandbox_id: str) -> bool:
         """Whether `on_exited` of this sandbox is still to come."""
