@@ -22,6 +22,7 @@ from lambent.app.backend import (
     make_backend,
     runtime_settings,
 )
+from lambent.app.delivery import Around, make_courier, make_queue
 from lambent.app.images import make_images
 from lambent.clock import SystemClock
 from lambent.control.downloads import load_downloads
@@ -62,13 +63,11 @@ from lambent.placement.parking import Parking
 from lambent.placement.placement import SWEEP_S, Placement
 from lambent.placement.publisher import Publisher, Specs
 from lambent.placement.snapshots import Snapshots
-from lambent.queue.async_queue import AsyncQueue
 from lambent.runtime.catalogue import find_runtimes, how_to_get
 from lambent.services.iam import Iam
 from lambent.services.iam import rows as iam_rows
 from lambent.services.logs import Logs
 from lambent.services.s3 import S3
-from lambent.services.s3.notify import Notifier
 from lambent.services.signer import Signer
 from lambent.services.sqs import Sqs
 from lambent.services.sts import Sts
@@ -166,28 +165,19 @@ class Server:
         self.invoker = Invoker(
             self.plane.functions, self.ledger, self.placement, self.meter, self.clock
         )
-        self.queue = AsyncQueue(
-            account=self.account,
-            database=self.database,
-            invoker=self.invoker,
-            deliveries=self.plane.deliveries,
-            clock=self.clock,
-            tasks=tasks,
-            delay_scale=settings.async_delay_scale,
-            targets={"sqs": self.sqs.target},
-        )
-        self.s3 = self._make_s3()
-        self.http: HttpServer
-        self.port = 0
-
-    def _make_s3(self) -> S3:
-        return S3(
+        surroundings = Around(self.account, self.database, self.clock, tasks)
+        delay_scale = settings.async_delay_scale
+        self.queue = make_queue(surroundings, self.invoker, self.plane, self.sqs, delay_scale)
+        self.courier = make_courier(surroundings, self.queue, self.plane, self.sqs, delay_scale)
+        self.s3 = S3(
             self.database,
             account=self.account,
             clock=self.clock,
-            root=self.settings.data_dir / "s3",
-            notifier=Notifier(),
+            root=data / "s3",
+            courier=self.courier,
         )
+        self.http: HttpServer
+        self.port = 0
 
     def _make_platform(self) -> Platform:
         """What environments work with."""
@@ -279,6 +269,7 @@ class Server:
         self.http = HttpServer(gateway, HTTP_LIMITS)
         self.port = await self.http.listen(self.settings.host, self.settings.port)
         await self.queue.start()
+        await self.courier.start()
         snap_start = SnapStart(self.registry, self.snapshots, self._tasks)
         self.plane.versions.begin_snapshot = snap_start.begin
         snap_start.resume()
@@ -333,6 +324,7 @@ class Server:
         """Drain: running invocations finish within their time-outs; then everything ends."""
         self.http.stop_listening()
         self.queue.stop()
+        self.courier.stop()
         self.sqs.stop()
         self.http.drain()
         await self.invoker.drain()
@@ -342,6 +334,7 @@ class Server:
     async def close(self) -> None:
         """End every process and store what is pending; also after a start that failed."""
         self.queue.close()
+        self.courier.close()
         self.plane.image_functions.close()
         self.images.close()
         self._pulling.shutdown(wait=False, cancel_futures=True)
@@ -362,6 +355,7 @@ class Server:
 
     async def reset(self) -> None:
         """Back to empty: functions, layers, roles, logs, bill; environments end."""
+        await self.courier.reset()
         await self.queue.reset()
         await self.registry.reset()
         self.snapshots.drop_all()

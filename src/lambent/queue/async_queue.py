@@ -160,6 +160,11 @@ class AsyncQueue:
             due_s=now_s,
         )
 
+    def admit(self, event: AsyncEvent) -> None:
+        """Have an event tried whose row another transaction has put on disk."""
+        self._admit(event)
+        self.pump()
+
     async def reset(self) -> None:
         """Forget every event; what runs is not retried."""
         self._generation += 1

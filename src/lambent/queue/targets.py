@@ -37,10 +37,13 @@ class Letter:
     """What a target gets."""
 
     body: str
-    attributes: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    """Message attributes as SQS and SNS have them: DataType and StringValue."""
+    attributes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Message attributes as SQS and SNS have them: DataType and StringValue or BinaryValue."""
     trace: str = ""
     """The trace header of the chain that goes on."""
+    group_id: str | None = None
+    """For queues and topics of the FIFO kind, as the next."""
+    dedup_id: str | None = None
 
 
 class Target(Protocol):

@@ -15,6 +15,7 @@ from lambent.services.s3.conditions import has_write_conditions as is_conditiona
 from lambent.services.s3.errors import S3Error
 from lambent.services.s3.model import About, Bucket, ObjectVersion
 from lambent.services.s3.state import State, fresh_version_id
+from lambent.store.outbox import OutboxMessage
 
 DELETE_KEYS_MAX = 1_000  # S3 API Reference, DeleteObjects
 
@@ -85,7 +86,9 @@ class Objects:
         def check(current: ObjectVersion | None) -> None:
             check_write(current, params)
 
-        def write(connection: sqlite3.Connection) -> tuple[ObjectVersion, list[str], list[int]]:
+        def write(
+            connection: sqlite3.Connection,
+        ) -> tuple[ObjectVersion, list[str], list[OutboxMessage]]:
             version, files = object_rows.put_version(
                 connection, draft, fresh_id, check if conditional else None
             )
@@ -159,7 +162,9 @@ class Objects:
         def check(current: ObjectVersion | None) -> None:
             check_delete(current, params)
 
-        def write(connection: sqlite3.Connection) -> tuple[object_rows.Removed, list[int]]:
+        def write(
+            connection: sqlite3.Connection,
+        ) -> tuple[object_rows.Removed, list[OutboxMessage]]:
             if version_id is not None:
                 removed = object_rows.remove_version(
                     connection, bucket.name, key, version_id, check
@@ -244,7 +249,7 @@ class Objects:
         bucket = state.bucket(call.bucket, call.params)
         version = await state.version(bucket.name, call.key, call.params.get("VersionId"))
 
-        def write(connection: sqlite3.Connection) -> list[int]:
+        def write(connection: sqlite3.Connection) -> list[OutboxMessage]:
             now = object_rows.find_version(connection, bucket.name, version.key, version.version_id)
             if now is None:
                 raise S3Error("NoSuchKey", Key=version.key)

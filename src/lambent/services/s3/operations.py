@@ -8,13 +8,14 @@ from pathlib import Path
 
 from lambent.clock import Clock
 from lambent.domain.arns import Account
+from lambent.services.delivery.courier import Courier
 from lambent.services.s3 import bucket_rows
 from lambent.services.s3.bodies import Bodies
 from lambent.services.s3.buckets import Buckets
 from lambent.services.s3.calls import S3Handler
 from lambent.services.s3.copies import Copies
 from lambent.services.s3.lists import Lists
-from lambent.services.s3.notify import Notifier
+from lambent.services.s3.notifications import Notifications
 from lambent.services.s3.objects import Objects
 from lambent.services.s3.state import State
 from lambent.services.s3.uploads import Uploads
@@ -33,7 +34,7 @@ class S3:
         account: Account,
         clock: Clock,
         root: Path,
-        notifier: Notifier,
+        courier: Courier,
     ) -> None:
         """`root`: the folder of the bodies."""
         self.bodies = Bodies(root, database)
@@ -43,7 +44,7 @@ class S3:
             database=database,
             bodies=self.bodies,
             clock=clock,
-            notifier=notifier,
+            courier=courier,
         )
         self.objects = Objects(self.state)
         uploads = Uploads(self.state)
@@ -51,6 +52,7 @@ class S3:
             **Buckets(self.state).handlers(),
             **self.objects.handlers(),
             **Lists(self.state).handlers(),
+            **Notifications(self.state).handlers(),
             **uploads.handlers(),
             **Copies(self.state, self.objects, uploads).handlers(),
         }

@@ -9,6 +9,7 @@ from typing import Any
 
 from lambent.clock import Clock
 from lambent.domain.arns import Account
+from lambent.services.delivery.courier import Courier
 from lambent.services.s3 import bucket_rows, object_rows
 from lambent.services.s3.bodies import Bodies
 from lambent.services.s3.errors import S3Error, no_such_bucket, no_such_key
@@ -28,14 +29,14 @@ class State:
         database: Database,
         bodies: Bodies,
         clock: Clock,
-        notifier: Notifier,
+        courier: Courier,
     ) -> None:
         self.account = account
         self.database = database
         self.bodies = bodies
         self.clock = clock
-        self.notifier = notifier
         self.buckets: dict[str, Bucket] = {}
+        self.notifier = Notifier(account, clock, courier, lambda name: self.buckets.get(name))
 
     async def load(self) -> None:
         found = await self.database.read(lambda c: bucket_rows.load_buckets(c, self.account))

@@ -22,6 +22,7 @@ from lambent.services.s3.model import About, ObjectVersion, Part, Upload
 from lambent.services.s3.objects import owner_of
 from lambent.services.s3.receive import Received
 from lambent.services.s3.state import State, fresh_version_id
+from lambent.store.outbox import OutboxMessage
 
 PART_NUMBER_MAX = 10_000  # S3 User Guide, "Amazon S3 multipart upload limits", as the next two
 PART_BYTES_MIN = 5 * 1024 * 1024
@@ -135,7 +136,7 @@ class Uploads:
 
         def write(
             connection: sqlite3.Connection,
-        ) -> tuple[ObjectVersion, list[str], list[int]]:
+        ) -> tuple[ObjectVersion, list[str], list[OutboxMessage]]:
             upload = upload_rows.find_upload(connection, bucket.name, call.key, params["UploadId"])
             parts = _choose(upload_rows.load_parts(connection, upload.upload_id), named, upload)
             draft = _assemble(upload, parts, params, now_s)

@@ -17,5 +17,10 @@ class QueueTarget:
         if self._local.config(arn) is None:
             return None
         return self._local.prepare(
-            arn, letter.body, attributes=letter.attributes, trace=letter.trace
+            arn,
+            letter.body,
+            attributes=letter.attributes,
+            trace=letter.trace,
+            group_id=letter.group_id,
+            dedup_id=letter.dedup_id,
         )

@@ -1,4 +1,4 @@
-"""Tests of this folder may be coroutines: each runs in an event loop of its own."""
+"""Unit tests may be coroutines: each runs in an event loop of its own."""
 
 from __future__ import annotations
 

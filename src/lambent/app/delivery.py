@@ -1,0 +1,67 @@
+"""The queue of events and the outbox's courier, with every target that this process has."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from lambent.clock import Clock
+from lambent.control.plane import Plane
+from lambent.domain.arns import Account
+from lambent.invoke.invoker import Invoker
+from lambent.policy.document import PolicyDocument
+from lambent.queue.async_queue import AsyncQueue
+from lambent.queue.function_target import FunctionTarget
+from lambent.services.delivery.courier import Courier
+from lambent.services.delivery.gates import FunctionGate, QueueGate
+from lambent.services.sqs import Sqs
+from lambent.store.database import Database
+from lambent.tasks import Tasks
+
+
+class Around(NamedTuple):
+    """What both work with."""
+
+    account: Account
+    database: Database
+    clock: Clock
+    tasks: Tasks
+
+
+def make_queue(
+    around: Around, invoker: Invoker, plane: Plane, sqs: Sqs, delay_scale: float
+) -> AsyncQueue:
+    """Asynchronous invocations; a service that takes their records adds itself to `targets`."""
+    return AsyncQueue(
+        account=around.account,
+        database=around.database,
+        invoker=invoker,
+        deliveries=plane.deliveries,
+        clock=around.clock,
+        tasks=around.tasks,
+        delay_scale=delay_scale,
+        targets={"sqs": sqs.target},
+    )
+
+
+def make_courier(
+    around: Around, queue: AsyncQueue, plane: Plane, sqs: Sqs, delay_scale: float
+) -> Courier:
+    """Functions and queues; a service that comes later adds itself to `targets` and `gates`."""
+
+    def queue_documents(arn: str) -> list[PolicyDocument] | None:
+        return None if sqs.local.config(arn) is None else sqs.documents(arn)
+
+    return Courier(
+        account=around.account,
+        database=around.database,
+        clock=around.clock,
+        tasks=around.tasks,
+        targets={"lambda": FunctionTarget(queue, around.account), "sqs": sqs.target},
+        gates={
+            "lambda": FunctionGate(
+                around.account, plane.functions.get_version, plane.permissions.documents
+            ),
+            "sqs": QueueGate(around.account, queue_documents),
+        },
+        delay_scale=delay_scale,
+    )

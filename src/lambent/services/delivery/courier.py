@@ -1,0 +1,370 @@
+"""Hands the outbox's messages over to their targets, each until it is taken or given up.
+
+A service that writes calls `post` inside its transaction and `posted` after the commit. From then
+on the message is the courier's: the row goes in the same transaction in which the target takes it,
+so that nothing is lost and a target in this process gets it once. Lanes per target keep one that
+fails from delaying the others. What is given up goes to its dead-letter target, or is recorded as a
+discard.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sqlite3
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from functools import partial
+from typing import Any, Protocol
+
+from lambent.clock import Clock
+from lambent.domain.arns import Account
+from lambent.domain.errors import LambdaError, PlatformFault
+from lambent.queue.backlog import Backlog, Taken
+from lambent.queue.targets import Landing, Letter, Target
+from lambent.services.delivery.gates import Gate, Sender
+from lambent.services.delivery.retry import dead_letter_attributes, decide_again
+from lambent.store import outbox
+from lambent.store.database import Database
+from lambent.store.events import insert_discard, trim_discards
+from lambent.store.outbox import OutboxMessage
+from lambent.tasks import Tasks
+
+log = logging.getLogger("lambent")
+
+FRESH_BYTES_MAX = 64 * 1024 * 1024
+"""Bodies that are kept in memory from their commit to their first try."""
+LOADED_AT_ONCE = 64
+LOAD_AGAIN_S = 5.0
+TIMER_S_MAX = 3_600.0
+DISCARDS_MAX = 10_000
+
+
+class Carrier(Protocol):
+    """A service whose targets are not of this process, or take their time: HTTP endpoints."""
+
+    async def carry(self, message: OutboxMessage) -> None:
+        """Deliver it. Raises LambdaError where it is to be tried again."""
+        ...
+
+
+class Courier:
+    """Every message of this server between its commit and its end."""
+
+    def __init__(
+        self,
+        *,
+        account: Account,
+        database: Database,
+        clock: Clock,
+        tasks: Tasks,
+        targets: dict[str, Target],
+        gates: dict[str, Gate] | None = None,
+        carriers: dict[str, Carrier] | None = None,
+        delay_scale: float = 1.0,
+    ) -> None:
+        """By the service in a target's ARN, e.g. `lambda`. A service without a gate lets all in."""
+        self.targets = targets
+        self.gates = gates or {}
+        self.carriers = carriers or {}
+        self._account = account
+        self._database = database
+        self._clock = clock
+        self._tasks = tasks
+        self._delay_scale = delay_scale
+        self._backlog = Backlog()
+        self._fresh: dict[int, OutboxMessage] = {}
+        self._fresh_bytes = 0
+        self._timer: asyncio.TimerHandle | None = None
+        self._generation = 0
+        self._loaded_last = 0
+        self._early: list[OutboxMessage] | None = []
+        """What is posted before the start; None from then on."""
+        self._open = False
+        self._pumping = False
+
+    async def start(self) -> None:
+        """Go on with what the disk holds."""
+        loaded_last = 0
+        for number, target, due_s in await self._database.read(outbox.load_waiting):
+            self._backlog.add(str(number), target, due_s)
+            loaded_last = number
+        early, self._early = self._early or [], None
+        self._loaded_last = loaded_last
+        self._open = True
+        self.posted(early)
+        self.pump()
+
+    def stop(self) -> None:
+        """Try nothing more; what waits stays on disk."""
+        self._open = False
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def close(self) -> None:
+        """Store nothing more either."""
+        self.stop()
+        self._generation += 1
+
+    async def reset(self) -> None:
+        """Forget every message."""
+        self._generation += 1
+        self._backlog = Backlog()
+        self._fresh.clear()
+        self._fresh_bytes = 0
+        await self._database.write(outbox.delete_all_messages)
+
+    def depths(self) -> dict[str, int]:
+        """Target → messages that wait or are on their way."""
+        return self._backlog.depths()
+
+    def fault(self, arn: str, sender: Sender) -> str | None:
+        """Why a target cannot be configured; None where it can."""
+        service = _service(arn)
+        if service not in self.targets and service not in self.carriers:
+            return f"Lambent does not deliver to {service or 'that'} yet"
+        gate = self.gates.get(service)
+        return None if gate is None else gate.fault(arn, sender)
+
+    def message(
+        self,
+        target_arn: str,
+        body: str,
+        *,
+        sender: Sender,
+        attributes: Mapping[str, Mapping[str, Any]] | None = None,
+        group_id: str | None = None,
+        dedup_id: str | None = None,
+        trace: str = "",
+        dead_letter_arn: str = "",
+        delay_s: float = 0.0,
+        age_s_max: float = outbox.UNTIL_S_DEFAULT,
+        tries_max: int = outbox.TRIES_MAX_DEFAULT,
+    ) -> OutboxMessage:
+        """A message that is due now, or in `delay_s`. From any thread."""
+        now_s = self._clock.wall_s()
+        return OutboxMessage(
+            target_arn=target_arn,
+            source_arn=sender.source_arn,
+            principal=sender.principal,
+            body=body,
+            attributes=attributes or {},
+            group_id=group_id,
+            dedup_id=dedup_id,
+            trace=trace,
+            dead_letter_arn=dead_letter_arn,
+            created_s=now_s,
+            due_s=now_s + delay_s,
+            until_s=now_s + delay_s + age_s_max,
+            tries_max=tries_max,
+        )
+
+    def post(self, connection: sqlite3.Connection, message: OutboxMessage) -> OutboxMessage:
+        """Inside the transaction of the write that causes it; the answer is for `posted`."""
+        return outbox.insert_message(connection, self._account, message)
+
+    def posted(self, messages: Iterable[OutboxMessage]) -> None:
+        """After the commit. A message that is never told of goes with the next start."""
+        if self._early is not None:
+            self._early.extend(messages)
+            return
+        any_of_them = False
+        for message in messages:
+            if message.number <= self._loaded_last:  # the start has found it on disk
+                continue
+            any_of_them = True
+            if self._fresh_bytes + len(message.body) <= FRESH_BYTES_MAX:
+                self._fresh[message.number] = message
+                self._fresh_bytes += len(message.body)
+            self._backlog.add(str(message.number), message.target_arn, message.due_s)
+        if any_of_them:
+            self.pump()
+
+    def pump(self) -> None:
+        """Hand over what is due, and come back when more is."""
+        if not self._open or self._pumping:
+            return
+        self._pumping = True
+        try:
+            while taken := self._backlog.take(self._clock.wall_s()):
+                self._run(taken)
+        finally:
+            self._pumping = False
+        self._set_timer()
+
+    # One message
+
+    def _run(self, taken: list[Taken]) -> None:
+        missing = []
+        for one in taken:
+            message = self._fresh.pop(int(one.request_id), None)
+            if message is None:
+                missing.append(one)
+            else:
+                self._fresh_bytes -= len(message.body)
+                self._hand_over(message)
+        if missing:
+            self._tasks.spawn(self._load_and_hand_over(missing), name="load the outbox")
+
+    async def _load_and_hand_over(self, taken: list[Taken]) -> None:
+        generation = self._generation
+        for start in range(0, len(taken), LOADED_AT_ONCE):
+            part = {int(one.request_id): one.function for one in taken[start:][:LOADED_AT_ONCE]}
+            again_s: float | None = None
+            try:
+                load = partial(outbox.load_messages, numbers=[*part])
+                found = await self._database.read(load)
+            except PlatformFault as error:
+                log.error("messages of the outbox could not be loaded: %s", error)
+                found, again_s = [], self._clock.wall_s() + LOAD_AGAIN_S
+            if generation != self._generation:
+                return
+            for message in found:
+                del part[message.number]
+                self._hand_over(message)
+            for number, target in part.items():  # not to be had now, or gone
+                self._backlog.finished(target, throttled=False)
+                if again_s is not None:
+                    self._backlog.add(str(number), target, again_s)
+        self.pump()
+
+    def _hand_over(self, message: OutboxMessage) -> None:
+        service = _service(message.target_arn)
+        gate = self.gates.get(service)
+        sender = Sender(principal=message.principal, source_arn=message.source_arn)
+        fault = None if gate is None else gate.fault(message.target_arn, sender)
+        if fault is not None:
+            self._give_up(message, fault)
+        elif service in self.targets:
+            self._land(message, self.targets[service])
+        elif service in self.carriers:
+            work = self._carry(message, self.carriers[service])
+            self._tasks.spawn(work, name=f"carry to {message.target_arn}")
+        else:
+            self._give_up(message, f"Lambent does not deliver to {service or 'that'} yet")
+
+    def _land(self, message: OutboxMessage, target: Target) -> None:
+        try:
+            landing = target.prepare(message.target_arn, _letter(message))
+        except LambdaError as error:
+            self._again(message, f"{error.code}: {error.message}")
+            return
+        if landing is None:
+            self._give_up(message, "The target does not exist")
+            return
+        future = self._finish(message, landing.write)
+        future.add_done_callback(landing.settle_by)
+
+    async def _carry(self, message: OutboxMessage, carrier: Carrier) -> None:
+        generation = self._generation
+        try:
+            await carrier.carry(message)
+            fault = None
+        except LambdaError as error:
+            fault = f"{error.code}: {error.message}"
+        except Exception as error:  # a fault of ours; the message is tried again as after any other
+            log.exception("fault while carrying to %s", message.target_arn)
+            fault = repr(error)
+        if generation != self._generation:
+            return
+        if fault is None:
+            self._finish(message, None)
+        else:
+            self._again(message, fault)
+
+    def _again(self, message: OutboxMessage, why: str) -> None:
+        later = decide_again(message, self._clock.wall_s(), self._delay_scale)
+        if later is None:
+            self._give_up(message, why)
+            return
+        generation = self._generation
+
+        def stored(_: asyncio.Future[None]) -> None:
+            if generation == self._generation:
+                self._backlog.finished(message.target_arn, throttled=True)
+                self._backlog.add(str(message.number), message.target_arn, later.due_s)
+                self.pump()
+
+        future = self._database.submit(lambda c: outbox.delay_message(c, later))
+        future.add_done_callback(stored)
+
+    def _give_up(self, message: OutboxMessage, why: str) -> None:
+        """It goes to its dead-letter target or among the discards."""
+        log.warning("%s cannot deliver to %s: %s", message.source_arn, message.target_arn, why)
+        landing = self._dead_letter(message, why)
+
+        def discard(connection: sqlite3.Connection) -> None:
+            insert_discard(
+                connection,
+                self._account,
+                function_name=message.source_arn,
+                target_arn=message.target_arn,
+                record=message.body,
+                now_s=self._clock.wall_s(),
+            )
+            trim_discards(connection, DISCARDS_MAX)
+
+        future = self._finish(message, discard if landing is None else landing.write)
+        if landing is not None:
+            future.add_done_callback(landing.settle_by)
+
+    def _dead_letter(self, message: OutboxMessage, why: str) -> Landing | None:
+        target = self.targets.get(_service(message.dead_letter_arn))
+        if target is None:
+            return None
+        attributes = dead_letter_attributes(message, why)
+        try:
+            return target.prepare(
+                message.dead_letter_arn, replace(_letter(message), attributes=attributes)
+            )
+        except LambdaError as error:
+            log.warning("%s refuses a dead letter: %s", message.dead_letter_arn, error)
+            return None
+
+    def _finish(
+        self, message: OutboxMessage, write: Callable[[sqlite3.Connection], None] | None
+    ) -> asyncio.Future[None]:
+        """The row goes, together with what follows from that."""
+        generation = self._generation
+
+        def finish(connection: sqlite3.Connection) -> None:
+            if outbox.delete_message(connection, message.number) and write is not None:
+                write(connection)
+
+        def finished(done: asyncio.Future[None]) -> None:
+            if done.cancelled() or generation != self._generation:
+                return
+            if (error := done.exception()) is not None:
+                log.error("a message of the outbox could not be handed over: %s", error)
+                self._again(message, str(error))
+                return
+            self._backlog.finished(message.target_arn, throttled=False)
+            self.pump()
+
+        future = self._database.submit(finish)
+        future.add_done_callback(finished)
+        return future
+
+    def _set_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        due_s = self._backlog.next_due_s()
+        if due_s is not None and self._open:
+            delay_s = min(max(0.0, due_s - self._clock.wall_s()), TIMER_S_MAX)
+            self._timer = asyncio.get_running_loop().call_later(delay_s, self.pump)
+
+
+def _letter(message: OutboxMessage) -> Letter:
+    return Letter(
+        body=message.body,
+        attributes=message.attributes,
+        trace=message.trace,
+        group_id=message.group_id,
+        dedup_id=message.dedup_id,
+    )
+
+
+def _service(arn: str) -> str:
+    parts = arn.split(":", 3)
+    return parts[2] if len(parts) == 4 else ""

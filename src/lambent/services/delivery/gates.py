@@ -1,0 +1,90 @@
+"""Whether a target lets a service in: asked when it is configured, and again at each delivery."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from lambent.domain.arns import Account, FunctionRef, parse_function_ref
+from lambent.domain.errors import LambdaError
+from lambent.policy.document import PolicyDocument
+from lambent.policy.evaluator import Decision, evaluate
+from lambent.policy.principal import AccessRequest, service_principal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sender:
+    """The service that sends, and for what."""
+
+    principal: str
+    """E.g. `s3.amazonaws.com`."""
+    source_arn: str
+
+
+class Gate(Protocol):
+    """One service's targets."""
+
+    def fault(self, arn: str, sender: Sender) -> str | None:
+        """Why `sender` may not deliver there; None where it may."""
+        ...
+
+
+class FunctionGate:
+    """Functions let in whom their resource policies allow."""
+
+    def __init__(
+        self,
+        account: Account,
+        check: Callable[[str, str | None], object],
+        documents: Callable[[str, str | None], list[PolicyDocument]],
+    ) -> None:
+        """`check` raises LambdaError where there is no such function or qualifier."""
+        self._account = account
+        self._check = check
+        self._documents = documents
+
+    def fault(self, arn: str, sender: Sender) -> str | None:
+        try:
+            ref: FunctionRef = parse_function_ref(arn, self._account)
+            self._check(ref.name, ref.qualifier)
+        except LambdaError:
+            return "The destination Lambda function does not exist"
+        documents = self._documents(ref.name, ref.qualifier)
+        if _allows(documents, "lambda:InvokeFunction", arn, sender, self._account):
+            return None
+        return f"Not authorized to invoke function [{arn}]"
+
+
+class QueueGate:
+    """Queues let in whom their policies allow."""
+
+    def __init__(
+        self, account: Account, documents: Callable[[str], list[PolicyDocument] | None]
+    ) -> None:
+        """`documents`: the policy of a queue; None where there is no such queue."""
+        self._account = account
+        self._documents = documents
+
+    def fault(self, arn: str, sender: Sender) -> str | None:
+        documents = self._documents(arn)
+        if documents is None:
+            return "The destination queue does not exist"
+        if _allows(documents, "sqs:SendMessage", arn, sender, self._account):
+            return None
+        return (
+            "Permissions on the destination queue do not allow the service to publish"
+            " notifications from this source"
+        )
+
+
+def _allows(
+    documents: list[PolicyDocument], action: str, arn: str, sender: Sender, account: Account
+) -> bool:
+    request = AccessRequest(
+        service_principal(sender.principal),
+        action,
+        arn,
+        {"aws:sourcearn": sender.source_arn, "aws:sourceaccount": account.account_id},
+    )
+    return evaluate(request, resource=documents) is Decision.ALLOWED

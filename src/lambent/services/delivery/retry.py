@@ -1,0 +1,45 @@
+"""What becomes of a message that its target did not take. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from lambent.store.outbox import OutboxMessage
+
+BACK_OFF_S_MIN, BACK_OFF_S_MAX = 1.0, 300.0
+"""[own] As for asynchronous invocations."""
+
+
+def decide_again(message: OutboxMessage, now_s: float, scale: float = 1.0) -> OutboxMessage | None:
+    """The message with its next try, whose delay doubles; None where it is given up."""
+    tries = message.tries + 1
+    delay_s = min(BACK_OFF_S_MIN * 2.0 ** min(tries - 1, 20), BACK_OFF_S_MAX) * scale
+    if tries >= message.tries_max or now_s + delay_s >= message.until_s:
+        return None
+    return replace(message, tries=tries, due_s=now_s + delay_s)
+
+
+def dead_letter_attributes(message: OutboxMessage, why: str) -> Mapping[str, Mapping[str, Any]]:
+    """What the letter about a message that is given up tells besides its body.
+
+    `why`: `Code: text`, or a text alone. Source for rules: EventBridge User Guide, "Using
+    dead-letter queues to process undelivered events"; other services pass on what the message had.
+    """
+    if message.principal != "events.amazonaws.com":
+        return message.attributes
+    code, found, text = why.partition(": ")
+    told = {
+        "RULE_ARN": message.source_arn,
+        "TARGET_ARN": message.target_arn,
+        "ERROR_CODE": code if found else "NO_PERMISSIONS",
+        "ERROR_MESSAGE": (text or why)[:1_024],
+        "RETRY_ATTEMPTS": str(message.tries),
+    }
+    if found:
+        too_often = message.tries + 1 >= message.tries_max
+        told["EXHAUSTED_RETRY_CONDITION"] = (
+            "MaximumRetryAttempts" if too_often else "MaximumEventAge"
+        )
+    return {name: {"DataType": "String", "StringValue": text} for name, text in told.items()}
