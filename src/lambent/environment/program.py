@@ -129,10 +129,12 @@ def build_program(
     `supervised`: the runtime is one of several processes, see python/_lambent_supervisor.py.
     """
     environment = build_environment(version, around, stream, init_type, start, token)
-    more = {"supervised": True} if supervised else {}
+    more: dict[str, object] = {"supervised": True} if supervised else {}
     if start.commands:
         if start.link is Link.FRAMES:  # its bootstrap takes this away before the function runs
             environment[ARN_VARIABLE] = version.arn
+        if start.brought:
+            more |= {"architecture": version.architectures[0], "launch_error": start.launch_error}
         return json.dumps(
             {
                 "commands": start.commands,

@@ -13,6 +13,7 @@ from lambent.domain import limits
 from lambent.domain.function import FunctionVersion, State, Status
 from lambent.domain.image import Image, ImageConfig
 from lambent.domain.interpreter import Interpreter
+from lambent.placement.architecture import cannot_run, host_architectures, read_machine
 from lambent.placement.host_folders import HostFolders
 from lambent.placement.parking import Parking
 from lambent.placement.preload import PRELOAD, choose_preload
@@ -26,6 +27,9 @@ log = logging.getLogger("lambent")
 PRELOADS_MAX = 10_000
 IMAGE_RUNTIME = "provided.al2023"
 """Whose sandboxes images run in: of the host's own root nothing is left in either."""
+
+_ROOTS = ("/var/task/", "/opt/")
+"""Where a function's package and its layers lie in its sandbox."""
 
 _ACTIVE = Status(value=State.ACTIVE)
 
@@ -114,9 +118,13 @@ class Publisher:
         self._preloads: dict[tuple[str, ...], str] = {}
         self._compiled: set[tuple[int, str]] = set()
         """Inode of a folder (a digest may go and come back) and runtime."""
+        self._architectures = host_architectures()
 
     async def prepare(self, version: FunctionVersion) -> Status:
         """Active; or Failed with what to do about it. Never another interpreter in its place."""
+        foreign = self._foreign(version)
+        if foreign is not None:
+            return foreign
         if version.image is not None:
             if not self._host_folders.needed(version):
                 self._parking.refill(IMAGE_RUNTIME, PRELOAD)
@@ -135,6 +143,34 @@ class Publisher:
         if not self._host_folders.needed(version):
             self._parking.refill(version.runtime, preload)
         return _ACTIVE
+
+    def _foreign(self, version: FunctionVersion) -> Status | None:
+        """Failed where the version is machine code that this host cannot run.
+
+        What interpreters run, scripts too, runs on the host's own processor.
+        """
+        architecture = version.architectures[0]
+        if architecture in self._architectures:
+            return None
+        if version.image is not None:
+            code = "InvalidImage"
+        elif self._is_machine_code(version):
+            code = "FunctionError.InvalidEntryPoint"
+        else:
+            return None
+        reason = f"{cannot_run(architecture, self._architectures)}."
+        return Status(value=State.FAILED, reason=reason, reason_code=code)
+
+    def _is_machine_code(self, version: FunctionVersion) -> bool:
+        if version.runtime not in FAMILIES["provided"].RUNTIMES:
+            return False
+        folders = self._folders_of(version)
+        for command in self.start(version).commands:
+            for root, folder in zip(_ROOTS, folders, strict=False):
+                path = folder / command[0].removeprefix(root)
+                if command[0].startswith(root) and os.path.lexists(path):
+                    return ".." not in path.parts and read_machine(path) is not None
+        return False
 
     async def preload(self, version: FunctionVersion) -> str:
         """What the zygote of this version's environments has loaded; read once per package."""

@@ -32,9 +32,15 @@ def how_to_get(runtime: str) -> str:
 
 
 def start(interpreter: Interpreter, *, handler: str, memory_mib: int) -> Start:
-    """`go1.x` ran the handler itself: aws-lambda-go speaks the Runtime API as well."""
+    """`go1.x` ran the handler itself (aws-lambda-go speaks the Runtime API as well), from a
+    bootstrap written in Go, whose PathError a function got that could not be: aws-lambda-go#333.
+    """
     if interpreter.runtime == "go1.x":
-        commands: tuple[tuple[str, ...], ...] = ((f"/var/task/{handler}",),)
-    else:
-        commands = tuple((path,) for path in _BOOTSTRAPS)
-    return Start(commands=commands, link=Link.HTTP)
+        return Start(
+            commands=((f"/var/task/{handler}",),),
+            link=Link.HTTP,
+            brought=True,
+            launch_error="PathError",
+        )
+    commands = tuple((path,) for path in _BOOTSTRAPS)
+    return Start(commands=commands, link=Link.HTTP, brought=True)

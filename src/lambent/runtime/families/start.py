@@ -37,6 +37,10 @@ class Start:
     link: Link
     directory: str | None = None
     """Of a container image: where the process starts, which has to be there."""
+    brought: bool = False
+    """The program is the function's own: machine code has to be of the function's architecture."""
+    launch_error: str = "Runtime.InvalidEntrypoint"
+    """The type of error where the program cannot be started."""
 
 
 class Family(Protocol):

@@ -16,6 +16,11 @@ CHANNEL_FD = 3
 _TO_DEFAULT = (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT, signal.SIGCHLD)
 
 
+# ELF's e_machine (elf.h) → Lambda's name of the architecture.
+_MACHINES = {b"\x3e\x00": "x86_64", b"\xb7\x00": "arm64"}
+_MACHINE_AT = slice(18, 20)
+
+
 class NoDirectory(OSError):
     """The working directory of an image is not there."""
 
@@ -26,6 +31,8 @@ def become(settings: Dict[str, Any]) -> NoReturn:
         path, command = _first(settings["commands"])
     else:
         path, command = _in_image(settings)
+    if "architecture" in settings:
+        _check_machine(path, settings["architecture"])
     if settings.get("link") == "frames":
         os.set_inheritable(CHANNEL_FD, True)
     for number in _TO_DEFAULT:
@@ -41,9 +48,23 @@ def become(settings: Dict[str, Any]) -> NoReturn:
 def _first(commands: List[List[str]]) -> Tuple[str, List[str]]:
     """The first whose program is there; FileNotFoundError where none is."""
     for command in commands:
-        if os.path.exists(command[0]):
+        if os.path.exists(command[0]) or len(commands) == 1:
             return command[0], command
     raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+
+
+def _check_machine(path: str, architecture: str) -> None:
+    """Raise ENOEXEC for machine code of another architecture than the function's, as on AWS.
+
+    The host may well run it, by its processor or an emulator.
+    """
+    try:
+        with open(path, "rb") as file:
+            head = file.read(_MACHINE_AT.stop)
+    except OSError:
+        return  # exec knows why
+    if head.startswith(b"\x7fELF") and _MACHINES.get(head[_MACHINE_AT]) != architecture:
+        raise OSError(errno.ENOEXEC, os.strerror(errno.ENOEXEC), path)
 
 
 def _in_image(settings: Dict[str, Any]) -> Tuple[str, List[str]]:
@@ -74,4 +95,5 @@ def describe(settings: Dict[str, Any], error: OSError) -> Dict[str, str]:
         text = f"Couldn't find valid bootstrap(s): [{paths}]"
     else:
         text = f"fork/exec {error.filename}: {os.strerror(error.errno or 0).lower()}"
-    return {"errorType": "Runtime.InvalidEntrypoint", "errorMessage": text}
+    kind = settings.get("launch_error", "Runtime.InvalidEntrypoint")
+    return {"errorType": kind, "errorMessage": text}
