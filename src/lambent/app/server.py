@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import os
 import socket
-from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,8 @@ from typing import Any
 from lambent import __version__
 from lambent.api.invoke_async import AsyncOperations
 from lambent.api.operations import lambda_operations
-from lambent.app.access import ExecutionRoles, load_root_key, load_session_tokens
+from lambent.app.access import ExecutionRoles, load_session_tokens
+from lambent.app.admission import make_access, make_s3_access, make_url_access
 from lambent.app.backend import (
     INSIDE_PORT,
     describe_report,
@@ -32,24 +32,17 @@ from lambent.control.registry import Registry
 from lambent.control.snap_start import SnapStart
 from lambent.domain import limits
 from lambent.domain.arns import Account
-from lambent.domain.credentials import SessionTokens
 from lambent.domain.errors import PlatformFault
 from lambent.environment.platform import Platform
 from lambent.environment.program import Surroundings
 from lambent.environment.runtime_apis import PORT as RUNTIME_API_PORT
 from lambent.environment.runtime_apis import RuntimeApis
-from lambent.gateway.access import Access
-from lambent.gateway.authentication import IamAuthentication, OpenAuthentication
-from lambent.gateway.authorization import Authorization
 from lambent.gateway.event_route import EventRoute
 from lambent.gateway.gateway import Gateway
 from lambent.gateway.invoke_route import InvokeRoute
 from lambent.gateway.invoke_streaming_route import InvokeStreamingRoute
 from lambent.gateway.local import LocalRoutes
-from lambent.gateway.s3_access import IamS3Access, OpenS3Access, S3Access
 from lambent.gateway.s3_route import S3Route
-from lambent.gateway.url_access import OpenAccess, UrlAccess
-from lambent.gateway.url_permission import IamUrlAccess
 from lambent.gateway.url_route import UrlRoute
 from lambent.http.message import Request
 from lambent.http.protocol import HttpLimits
@@ -213,7 +206,17 @@ class Server:
         await self.s3.load()
         downloads = self.plane.downloads = await load_downloads(self.database, clock=self.clock)
         tokens = self.roles.tokens = await load_session_tokens(self.database)
-        access = await self._make_access(tokens)
+        access = await make_access(
+            self.settings,
+            self.database,
+            self.iam.directory,
+            tokens,
+            self.account,
+            self.clock,
+            registry=self.registry,
+            plane=self.plane,
+            resource_documents={"sqs": self.sqs.documents},
+        )
         admit = access.admit_invoke if access.authorization is not None else None
         gateway = Gateway(
             account=self.account,
@@ -242,7 +245,7 @@ class Server:
             urls=UrlRoute(
                 self.plane.urls,
                 self.invoker,
-                self._url_access(access),
+                make_url_access(access, self.account),
                 self.account,
                 wall_s=self.clock.wall_s,
                 step=self.plane.recursion.step,
@@ -258,7 +261,7 @@ class Server:
             s3=S3Route(
                 self.s3,
                 self.account,
-                self._s3_access(access),
+                make_s3_access(access, self.clock),
                 access.authorization,
                 self._tasks,
                 endpoint=self._endpoint,
@@ -280,45 +283,6 @@ class Server:
         """The server as the caller named it."""
         host = request.headers.get("host")
         return f"http://{host}" if host else f"http://{self.settings.host}:{self.port}"
-
-    def _s3_access(self, access: Access) -> S3Access:
-        """Who may call S3, by the setting."""
-        if isinstance(access.authentication, IamAuthentication):
-            return IamS3Access(access.authentication)
-        return OpenS3Access(access.authentication, self.clock)
-
-    def _url_access(self, access: Access) -> UrlAccess:
-        """Who may call function URLs, by the setting."""
-        if self.settings.auth == "open":
-            return OpenAccess(self.account)
-        assert access.authorization is not None
-        return IamUrlAccess(access.authentication, access.authorization, self.account)
-
-    async def _make_access(self, tokens: SessionTokens) -> Access:
-        """Who may call, by the setting."""
-        directory, account = self.iam.directory, self.account
-        if self.settings.auth == "open":
-            return Access(OpenAuthentication(directory, tokens, account))
-        root_key = await load_root_key(self.database, self.settings.data_dir)
-
-        def tags(name: str) -> Mapping[str, str]:
-            function = self.registry.functions.get(name)
-            return {} if function is None else function.tags
-
-        authorization = Authorization(
-            directory,
-            account,
-            self.clock,
-            documents=self.plane.permissions.documents,
-            layer_documents=self.plane.layer_policies.documents,
-            mapped_function=self.plane.event_sources.function_arn,
-            resource_documents={"sqs": self.sqs.documents},
-            tags=tags,
-        )
-        self.plane.role_permissions.allows = authorization.role_allows
-        return Access(
-            IamAuthentication(directory, tokens, account, self.clock, root_key), authorization
-        )
 
     async def stop(self) -> None:
         """Drain: running invocations finish within their time-outs; then everything ends."""
