@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -27,7 +28,17 @@ def start_demo(folder: Path) -> subprocess.Popen[str]:
 
 
 def remains(folder: Path) -> tuple[list[Path], list[str]]:
-    """Files in the demo's temporary folder, and processes that were started on it."""
+    """Files in the demo's temporary folder, and processes that were started on it.
+
+    A child of the server, begun as the server was ended, has a moment to follow it.
+    """
+    deadline = time.monotonic() + 10
+    while any(found := look(folder)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return found
+
+
+def look(folder: Path) -> tuple[list[Path], list[str]]:
     lines = []
     for process in Path("/proc").glob("[0-9]*"):
         try:

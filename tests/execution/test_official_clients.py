@@ -50,6 +50,15 @@ def build(command: list[str], folder: Path, **environment: str) -> None:
     assert done.returncode == 0, done.stderr[-2000:]
 
 
+def rust_home() -> dict[str, str]:
+    """Where rustup keeps its toolchains, whatever home the tests have."""
+    cargo = shutil.which("cargo")
+    if cargo is None or "RUSTUP_HOME" in os.environ:
+        return {}
+    home = Path(cargo).parent.parent.with_name(".rustup")
+    return {"RUSTUP_HOME": str(home)} if home.is_dir() else {}
+
+
 def copied(name: str, tmp_path: Path) -> Path:
     return Path(shutil.copytree(CLIENTS / name, tmp_path / name))
 
@@ -109,7 +118,7 @@ def test_aws_lambda_go(server: RunningServer, tmp_path: Path) -> None:
 
 def test_the_rust_lambda_runtime(server: RunningServer, tmp_path: Path) -> None:
     folder = copied("rust", tmp_path)
-    build(["cargo", "build", "--locked"], folder, CARGO_PROFILE_DEV_DEBUG="0")
+    build(["cargo", "build", "--locked"], folder, CARGO_PROFILE_DEV_DEBUG="0", **rust_home())
     code = (folder / "target" / "debug" / "bootstrap").read_bytes()
     check(deploy(server, "client-rust", {"bootstrap": code}), "client-rust")
 

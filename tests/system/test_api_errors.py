@@ -281,7 +281,7 @@ def test_options_that_are_not_enforced_are_refused_by_name(there: RunningServer)
 def test_a_service_that_is_not_there_is_named(there: RunningServer) -> None:
     """[own] By credential scope and by target header, and where neither tells."""
     for path, options, name in (
-        ("/bucket", {"service": "s3"}, "s3"),
+        ("/table", {"service": "dynamodb"}, "dynamodb"),
         ("/", {"headers": {"x-amz-target": "DynamoDB_20120810.ListTables"}}, "DynamoDB_20120810"),
         ("/what", {"headers": {"authorization": "none"}}, "GET /what"),
     ):

@@ -57,6 +57,7 @@ def test_sigterm_lets_what_runs_finish_takes_nothing_new_and_leaves_nothing(
         "lambent.db",
         "lambent.db.lock",
         "logs.db",
+        "s3",
     ], "what SQLite keeps beside an open file is gone"
     for folder in ("tmp", "trash", "opt"):
         assert not list((server.data_dir / "code" / folder).iterdir())

@@ -26,6 +26,7 @@ module LambentRuntime
           stream.sync = true
           stream.singleton_class.prepend(PrintedInFrames)
         end
+        Warning.extend(WarnsByTheStream)
         Kernel.prepend(PutsIsOneEvent)
         Object.prepend(PutsIsOneEvent)
         Logger.prepend(LoggerOfLambda)
@@ -53,6 +54,14 @@ module LambentRuntime
       def write(*parts)
         text = parts.join
         LambentRuntime.channel.output(text) ? text.bytesize : super(text)
+      end
+    end
+
+    # Ruby itself writes warnings to the descriptor, which frames overtake.
+    module WarnsByTheStream
+      def warn(message, **)
+        $stderr.write(message)
+        nil
       end
     end
 
