@@ -32,6 +32,7 @@ class Pool(Generic[E, L]):
 
     __slots__ = (
         "_busy",
+        "_answers",
         "_finishing",
         "_idle",
         "_idle_provisioned",
@@ -46,7 +47,8 @@ class Pool(Generic[E, L]):
         self._provisioned: set[E] = set()
         """All provisioned ones that are alive, starting ones too."""
         self._busy: set[E] = set()
-        self._finishing: set[E] = set()
+        self._finishing: dict[E, int] = {}
+        self._answers = 0
         """Of the busy ones those that have answered and are expected to be free at once."""
         self._starting: set[E] = set()
         self._waiting: deque[L] = deque()
@@ -120,7 +122,7 @@ class Pool(Generic[E, L]):
         """An environment is ready or has answered: the invocation it takes next, else it idles."""
         self._starting.discard(environment)
         if self._finishing:
-            self._finishing.discard(environment)
+            self._finishing.pop(environment, None)
         if self._waiting:
             self._busy.add(environment)
             return self._waiting.popleft()
@@ -131,13 +133,19 @@ class Pool(Generic[E, L]):
             self._idle.append((environment, now))
         return None
 
-    def answered(self, environment: E) -> None:
-        """A busy one has answered and will be free: an invocation that comes now waits for it."""
-        self._finishing.add(environment)
+    def answered(self, environment: E) -> int:
+        """A busy one has answered and will be free: an invocation that comes now waits for it.
 
-    def lingers(self, environment: E) -> bool:
-        """It takes long to be free after its answer. True where one must be started instead."""
-        self._finishing.discard(environment)
+        Returns which answer it was, for `lingers`.
+        """
+        self._answers += 1
+        self._finishing[environment] = self._answers
+        return self._answers
+
+    def lingers(self, environment: E, answer: int) -> bool:
+        """It takes long to be free after that answer. True where one must be started instead."""
+        if self._finishing.get(environment) == answer:
+            del self._finishing[environment]
         return self._one_is_missing()
 
     def init_failed(self, environment: E) -> L | None:
@@ -152,7 +160,7 @@ class Pool(Generic[E, L]):
         """It is no more. True where an invocation now waits for which nothing is starting."""
         self._starting.discard(environment)
         self._busy.discard(environment)
-        self._finishing.discard(environment)
+        self._finishing.pop(environment, None)
         self._provisioned.discard(environment)
         self._idle = [entry for entry in self._idle if entry[0] is not environment]
         if environment in self._idle_provisioned:

@@ -85,8 +85,8 @@ class VersionPool:
             self._placement.on_provisioned(self)
 
     def on_answered(self, environment: Environment) -> None:
-        self.pool.answered(environment)
-        self._platform.loop.call_later(LINGER_S, self._lingers, environment)
+        answer = self.pool.answered(environment)
+        self._platform.loop.call_later(LINGER_S, self._lingers, environment, answer)
 
     def on_init_failed(self, environment: Environment) -> Lease | None:
         return self.pool.init_failed(environment)
@@ -101,8 +101,8 @@ class VersionPool:
         if self.retired and not self.pool.size:
             self._placement.forget(self)
 
-    def _lingers(self, environment: Environment) -> None:
-        if self.pool.lingers(environment):
+    def _lingers(self, environment: Environment, answer: int) -> None:
+        if self.pool.lingers(environment, answer):
             self._start_for_waiting()
 
     def _start_for_waiting(self) -> None:

@@ -205,3 +205,18 @@ def test_no_more_environments_start_than_invocations_wait() -> None:
     assert pool.free("one", Instant(0.0)) == 1
     assert pool.free("one", Instant(0.0)) == 2, "a freed one takes who waits, before `two` is ready"
     assert pool.arrive(3) is Placed.WAITS, "`two` is starting and will serve it"
+
+
+def test_the_patience_for_one_answer_does_not_end_that_for_the_next() -> None:
+    """One environment that takes an invocation after the other, each shorter than the patience."""
+    pool: Pool[str, int] = Pool()
+    assert pool.arrive(1) is Placed.NEEDS_START
+    pool.starting("environment")
+    assert pool.free("environment", Instant(0.0)) == 1
+    first = pool.answered("environment")
+    assert pool.free("environment", Instant(1.0)) is None
+    assert pool.arrive(2) == "environment"
+    second = pool.answered("environment")
+    assert pool.arrive(3) is Placed.WAITS
+    assert not pool.lingers("environment", first), "it is about the answer before"
+    assert pool.lingers("environment", second), "now one must be started"
