@@ -32,6 +32,8 @@ class Settings:
     """auto | namespaces: `auto` takes the strongest that the host can give."""
     network: str = "auto"
     """auto | none: whether functions reach beyond this host's own endpoint."""
+    freeze: str = "auto"
+    """auto | off: whether the processes of a function are stopped between its invocations."""
     snapshots: str = "auto"
     """auto | off: whether functions with SnapStart are forked, which lets what they run be root of
     user namespaces; see docs/decisions/0026-snapshots-by-fork.md."""
@@ -78,7 +80,7 @@ class Settings:
 
 
 AUTHS = ("open", "iam")
-SNAPSHOTS = ("auto", "off")
+SWITCHES = ("auto", "off")
 ROLE_SESSION_S_MIN = 3_600
 ROLE_SESSION_S_MAX = 43_200
 _TRUE = {"1", "true", "yes", "on"}
@@ -98,10 +100,9 @@ def load_settings(environ: Mapping[str, str], overrides: Mapping[str, object]) -
     settings = Settings(**values)  # type: ignore[arg-type]  # each was converted by its annotation
     if settings.auth not in AUTHS:
         raise ValueError(f"LAMBENT_AUTH={settings.auth} is neither of {', '.join(AUTHS)}")
-    if settings.snapshots not in SNAPSHOTS:
-        raise ValueError(
-            f"LAMBENT_SNAPSHOTS={settings.snapshots} is neither of {', '.join(SNAPSHOTS)}"
-        )
+    for name in ("freeze", "snapshots"):
+        if (value := getattr(settings, name)) not in SWITCHES:
+            raise ValueError(f"LAMBENT_{name.upper()}={value} is neither of {', '.join(SWITCHES)}")
     if not ROLE_SESSION_S_MIN <= settings.role_session_s <= ROLE_SESSION_S_MAX:
         raise ValueError(
             f"LAMBENT_ROLE_SESSION_S={settings.role_session_s} is not between"

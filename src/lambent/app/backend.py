@@ -8,6 +8,7 @@ import os
 import socket
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,13 @@ from lambent.placement.placement import environments_ceiling
 from lambent.runtime.catalogue import FAMILIES, family_of
 from lambent.runtime.interpreters import inspect_binary, resolve_binary
 from lambent.sandbox.cgroups import detect_cgroups
-from lambent.sandbox.interface import GuestProgram, IsolationReport, SandboxBackend
+from lambent.sandbox.interface import (
+    GuestProgram,
+    IsolationItem,
+    IsolationReport,
+    SandboxBackend,
+)
+from lambent.sandbox.namespace_report import FREEZING
 from lambent.sandbox.namespaces import NamespaceBackend
 from lambent.sandbox.network import make_network
 from lambent.settings import Settings
@@ -106,9 +113,25 @@ async def probe(settings: Settings) -> IsolationReport:
     )
     try:
         await backend.start()
-        return backend.report()
+        return report_of(backend, settings)
     finally:
         await backend.stop()
+
+
+def report_of(backend: SandboxBackend, settings: Settings) -> IsolationReport:
+    """What the backend enforces, less what the operator turned off."""
+    report = backend.report()
+    if settings.freeze != "off":
+        return report
+    off = IsolationItem(
+        name=FREEZING,
+        enforced=False,
+        how="what a function leaves running goes on between its invocations (LAMBENT_FREEZE=off)",
+        hint="leave LAMBENT_FREEZE at auto",
+    )
+    return replace(
+        report, items=tuple(off if one.name == FREEZING else one for one in report.items)
+    )
 
 
 def describe_report(report: IsolationReport) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from lambent.app.backend import (
     describe_report,
     environments_max,
     make_backend,
+    report_of,
     runtime_settings,
 )
 from lambent.app.delivery import Around, make_courier, make_queue
@@ -189,6 +190,7 @@ class Server:
             ),
             runtime_apis=self.runtime_apis,
             snapshots=self.snapshots,
+            freezes=self.settings.freeze != "off",
             stream_bytes_per_s=self.settings.stream_bytes_per_s,
         )
 
@@ -356,7 +358,7 @@ class Server:
     # What people and tools ask
 
     def health(self) -> dict[str, Any]:
-        report = self.backend.report()
+        report = report_of(self.backend, self.settings)
         return {
             "status": "ready",
             "version": __version__,

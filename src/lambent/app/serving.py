@@ -20,6 +20,7 @@ from typing import Any
 import uvloop
 
 from lambent import __version__
+from lambent.app.backend import report_of
 from lambent.app.server import Server
 from lambent.cli.serving import settings_overrides
 from lambent.domain.errors import PlatformFault
@@ -79,7 +80,7 @@ async def first_of(*works: Coroutine[Any, Any, object]) -> None:
 
 def announce(server: Server) -> None:
     """Say where, which isolation is active, and which runtimes were found."""
-    report = server.backend.report()
+    report = report_of(server.backend, server.settings)
     missing = [item.name for item in report.items if not item.enforced]
     rows = [
         ("endpoint", f"http://{server.settings.host}:{server.port}"),

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from lambent.cli.durations import parse_duration_s
-from lambent.settings import AUTHS, SNAPSHOTS, Settings
+from lambent.settings import AUTHS, SWITCHES, Settings
 
 _PORT_MAX = 65_535
 
@@ -165,8 +165,13 @@ def _add_host_options(parser: argparse.ArgumentParser) -> None:
         "--network", choices=("auto", "none"), help="whether functions reach beyond this endpoint"
     )
     parser.add_argument(
+        "--freeze",
+        choices=SWITCHES,
+        help="whether processes of functions are stopped between invocations (auto)",
+    )
+    parser.add_argument(
         "--snapshots",
-        choices=SNAPSHOTS,
+        choices=SWITCHES,
         help="whether SnapStart forks Python functions; off starts them as any other (auto)",
     )
     parser.add_argument(

@@ -15,6 +15,7 @@ from lambent.domain import limits
 from lambent.domain.errors import FunctionError, LambdaError
 from lambent.domain.function import FunctionVersion
 from lambent.environment import failures
+from lambent.environment.freezer import Freezer
 from lambent.environment.guest import Guest
 from lambent.environment.journals import open_journal
 from lambent.environment.lifecycle import TRANSITIONS, Action, Event, Phase, decide
@@ -76,6 +77,7 @@ class Environment:
             stream_name=self._journal.stream_name,
             init_type="provisioned-concurrency" if provisioned else "on-demand",
         )
+        self._freezer = Freezer(self._guest, self._loop, allowed=platform.freezes)
         self._timer: asyncio.TimerHandle | None = None
         self._timer_due = 0.0
         self._lease: Lease | None = None
@@ -108,6 +110,7 @@ class Environment:
     def run(self, lease: Lease) -> None:
         """Serve one invocation; only when READY."""
         self._lease = lease
+        self._freezer.wake()
         self._apply(Event.LEASED)
 
     def stop(self) -> None:
@@ -234,6 +237,7 @@ class Environment:
         self._guest.launch()
 
     def _offer(self) -> None:
+        self._freezer.rest()  # first: the owner may have the next invocation for it
         self._owner.on_free(self)
 
     def _tell_answered(self) -> None:
@@ -366,6 +370,7 @@ class Environment:
 
     def _kill(self) -> None:
         self._disarm()
+        self._freezer.stop()
         self._guest.kill(self._end_reason)
 
     def _gone(self) -> None:

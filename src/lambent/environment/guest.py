@@ -155,6 +155,14 @@ class Guest(asyncio.Protocol):
         else:
             self._channel.release()
 
+    def freeze(self) -> None:
+        if self._sandbox is not None:
+            self._sandbox.freeze()
+
+    def thaw(self) -> None:
+        if self._sandbox is not None:
+            self._sandbox.thaw()
+
     def memory_peak_bytes(self) -> int:
         """0 where there is no sandbox."""
         return 0 if self._sandbox is None else self._sandbox.memory_peak_bytes()

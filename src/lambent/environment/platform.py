@@ -97,4 +97,6 @@ class Platform:
     runtime_apis: RuntimeApis
     snapshots: SnapshotSource | None = None
     endings: Endings = field(default_factory=Endings)
+    freezes: bool = True
+    """Whether environments are frozen between invocations."""
     stream_bytes_per_s: float = limits.STREAM_BYTES_PER_S

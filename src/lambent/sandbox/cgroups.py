@@ -15,6 +15,7 @@ from typing import Protocol
 from .cgroup_tree import CgroupEntry, read_bytes, write_text
 from .cgroups_v1 import CgroupsV1
 from .cgroups_v2 import CgroupsV2
+from .freezing import BY_SIGNALS
 from .interface import IsolationItem
 
 __all__ = ["Cgroup", "CgroupBackend", "CgroupEntry", "CgroupsUnavailable", "detect_cgroups"]
@@ -39,6 +40,10 @@ class Cgroup(Protocol):
 
     def was_out_of_memory(self) -> bool: ...
 
+    def freeze(self) -> None: ...
+
+    def thaw(self) -> None: ...
+
     async def close(self) -> None: ...
 
 
@@ -53,6 +58,8 @@ class CgroupBackend(Protocol):
 
     def report_items(self) -> tuple[IsolationItem, ...]: ...
 
+    def describe_freezer(self) -> str: ...
+
 
 @dataclass(frozen=True, slots=True)
 class CgroupsUnavailable:
@@ -66,6 +73,9 @@ class CgroupsUnavailable:
             IsolationItem(name=name, enforced=False, how=self.reason, hint=self.hint)
             for name in _WANTED
         )
+
+    def describe_freezer(self) -> str:
+        return BY_SIGNALS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

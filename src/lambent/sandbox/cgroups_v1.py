@@ -14,6 +14,7 @@ import math
 import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import CancelledError, ThreadPoolExecutor
+from functools import partial
 
 from .cgroup_tree import (
     CLOSE_DELAYS_S,
@@ -27,6 +28,7 @@ from .cgroup_tree import (
     try_rmdir,
     write_text,
 )
+from .freezing import BY_SIGNALS, continue_all, pids_in, stop_all
 from .interface import IsolationItem
 
 _MIB = 1024 * 1024
@@ -97,6 +99,9 @@ class CgroupsV1:
             )
             for name, how in described.items()
         )
+
+    def describe_freezer(self) -> str:
+        return BY_SIGNALS
 
 
 class CgroupV1:
@@ -185,6 +190,13 @@ class CgroupV1:
         asyncio.get_running_loop().add_reader(self._eventfd, self._on_event)
         self._register("memory.oom_control", "")
         self._arm(self._ceiling_bytes())
+
+    def freeze(self) -> None:
+        """By signals: 20 µs; joining a freezer's tree would cost each start milliseconds."""
+        stop_all(partial(pids_in, self._distinct[0]))
+
+    def thaw(self) -> None:
+        continue_all(partial(pids_in, self._distinct[0]))
 
     def was_out_of_memory(self) -> bool:
         """Whether memory was the end of it; asked after the exit."""

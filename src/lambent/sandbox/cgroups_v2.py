@@ -14,6 +14,7 @@ import math
 import os
 import struct
 from collections.abc import Callable
+from functools import partial
 
 from .cgroup_tree import (
     CLOSE_DELAYS_S,
@@ -27,6 +28,7 @@ from .cgroup_tree import (
     write_text,
 )
 from .cgroups_v1 import stat_error_bytes
+from .freezing import BY_SIGNALS, continue_all, pids_in, stop_all
 from .interface import IsolationItem
 
 _MIB = 1024 * 1024
@@ -136,6 +138,11 @@ class CgroupsV2:
             for name, how in described.items()
         )
 
+    def describe_freezer(self) -> str:
+        if os.path.exists(f"{self.base}/cgroup.freeze"):
+            return "cgroup v2: cgroup.freeze while no invocation is under way"
+        return BY_SIGNALS
+
 
 class CgroupV2:
     """One sandbox's group. Holds one descriptor."""
@@ -214,6 +221,22 @@ class CgroupV2:
         self._on_out_of_memory = on_out_of_memory
         self._watch = self._events.add(f"{self._folder}/memory.events", self._on_event)
         self._set_high(self._ceiling_bytes())
+
+    def freeze(self) -> None:
+        """Asked for, not waited for: 20 µs."""
+        self._set_frozen("1")
+
+    def thaw(self) -> None:
+        self._set_frozen("0")
+
+    def _set_frozen(self, value: str) -> None:
+        try:
+            write_text(f"{self._folder}/cgroup.freeze", value)
+        except FileNotFoundError:  # the group is gone; before Linux 5.2
+            if value == "1":
+                stop_all(partial(pids_in, self._folder))
+            else:
+                continue_all(partial(pids_in, self._folder))
 
     def was_out_of_memory(self) -> bool:
         """Whether memory was the end of it; asked after the exit."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from .interface import IsolationItem, IsolationReport
 
+FREEZING = "freezing"
 _SECCOMP_MACHINES = ("x86_64", "aarch64")
 
 
@@ -27,6 +28,7 @@ def describe_isolation(
     *,
     cgroup_items: Sequence[IsolationItem],
     network_items: Sequence[IsolationItem],
+    freezing: str,
 ) -> IsolationReport:
     if facts is None:
         item = IsolationItem(name="namespaces", enforced=False, how="not tried yet")
@@ -43,6 +45,7 @@ def describe_isolation(
         *cgroup_items,
         *(() if cgroup_items and all(item.enforced for item in cgroup_items) else _fallbacks()),
         *network_items,
+        IsolationItem(name=FREEZING, enforced=True, how=freezing),
     )
     return IsolationReport(backend="namespaces", as_root=facts.as_root, items=items)
 

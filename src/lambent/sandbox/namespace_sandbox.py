@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Protocol
 
 from .cgroups import Cgroup
+from .freezing import continue_all, pids_below, stop_all
 from .interface import HostFolder, SandboxExit, SandboxSpec
 from .network import Network
 from .root_plan import stage
@@ -158,6 +159,22 @@ class NamespaceSandbox:
         """SIGKILL to the first process, with which its whole pid namespace goes; idempotent."""
         if not self.exited.done():
             self.zygote.kill(self.sandbox_id)
+
+    def freeze(self) -> None:
+        if self.exited.done():
+            return
+        if self.cgroup is not None:
+            self.cgroup.freeze()
+        elif self.pid:
+            stop_all(lambda: pids_below(self.pid))
+
+    def thaw(self) -> None:
+        if self.exited.done():
+            return
+        if self.cgroup is not None:
+            self.cgroup.thaw()
+        elif self.pid:
+            continue_all(lambda: pids_below(self.pid))
 
     def terminate(self) -> None:
         if not self.exited.done():

@@ -193,6 +193,7 @@ class NamespaceBackend:
             self._facts,
             cgroup_items=self._cgroups.report_items(),
             network_items=self._network.report_items(),
+            freezing=self._cgroups.describe_freezer(),
         )
 
     async def _launch(
