@@ -31,8 +31,8 @@ class Pool(Generic[E, L]):
     """A state machine without I/O: methods are its events, return values what is to be done."""
 
     __slots__ = (
-        "_busy",
         "_answers",
+        "_busy",
         "_finishing",
         "_idle",
         "_idle_provisioned",
