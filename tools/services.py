@@ -18,6 +18,8 @@ import botocore
 
 from lambent.clock import ManualClock
 from lambent.domain.arns import Account
+from lambent.services.delivery.courier import Courier
+from lambent.services.s3 import S3
 from lambent.services.sqs import Sqs
 from lambent.store.database import Database
 from lambent.tasks import Tasks
@@ -84,7 +86,61 @@ Approximate… counts are exact. A call costs the same with 100,000 messages as 
     },
 )
 
-PAGES = (SQS,)
+
+def _s3() -> Iterable[str]:
+    async def collect() -> frozenset[str]:
+        with tempfile.TemporaryDirectory() as folder:
+            async with asyncio.TaskGroup() as group:
+                root, account, clock = Path(folder), Account(), ManualClock()
+                database = Database(root / "lambent.db")
+                courier = Courier(
+                    account=account,
+                    database=database,
+                    clock=clock,
+                    tasks=Tasks(group),
+                    targets={},
+                )
+                s3 = S3(database, account=account, clock=clock, root=root, courier=courier)
+                s3.close()
+                return frozenset(s3.operations)
+
+    return asyncio.run(collect())
+
+
+_NEVER_SET = "tells that there is none: it cannot be set"
+
+S3_PAGE = Page(
+    service="s3",
+    title="S3",
+    about="""\
+By path and by virtual host, presigned, with bodies of up to 5 GB streamed to and from files. An
+answered write is on disk, with the notifications that it causes. Buckets are in one region.
+""",
+    handled=_s3,
+    stored={
+        "GetBucketEncryption": "bodies are as safe as the disk they are on",
+        "PutBucketEncryption": "bodies are as safe as the disk they are on",
+        "PutObjectAcl": "checked against the bucket's ownership, without effect",
+    },
+    remarks={
+        "CreateBucket": "names are this server's own; Object Lock is refused",
+        "GetBucketAccelerateConfiguration": _NEVER_SET,
+        "GetBucketCors": _NEVER_SET,
+        "GetBucketLifecycleConfiguration": _NEVER_SET,
+        "GetBucketLogging": _NEVER_SET,
+        "GetBucketReplication": _NEVER_SET,
+        "GetBucketRequestPayment": "tells that the owner pays",
+        "GetBucketWebsite": _NEVER_SET,
+        "GetObjectLockConfiguration": _NEVER_SET,
+        "ListObjects": "in the order of the keys' bytes, as S3",
+        "PutBucketNotificationConfiguration": "to functions and queues; events of what Lambent does"
+        " not do (replication, restoring, lifecycles) are taken and never come",
+        "PutBucketPolicy": "enforced with `--auth iam`",
+        "PutPublicAccessBlock": "of policies; there are no public ACLs",
+    },
+)
+
+PAGES = (SQS, S3_PAGE)
 
 HEAD = """\
 <!-- Written by `make docs` from tools/services.py and the handlers. Do not edit. -->

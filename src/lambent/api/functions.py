@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from lambent.api.code_sources import CodeSources
 from lambent.api.images import (
     create_from_image,
     format_image_code,
@@ -13,7 +14,7 @@ from lambent.api.images import (
     parse_image_config,
     take_image_uri,
 )
-from lambent.api.options import format_options, parse_options, refuse_unsupported, take_code
+from lambent.api.options import format_options, parse_options, refuse_unsupported
 from lambent.control.concurrency import Concurrency
 from lambent.control.downloads import Downloads
 from lambent.control.functions import Functions
@@ -52,11 +53,13 @@ class FunctionOperations:
         images: ImageFunctions,
         downloads: Downloads,
         concurrency: Concurrency,
+        sources: CodeSources,
     ) -> None:
         self._functions = functions
         self._images = images
         self._downloads = downloads
         self._concurrency = concurrency
+        self._sources = sources
 
     def handlers(self) -> Mapping[str, Handler]:
         return {
@@ -77,7 +80,7 @@ class FunctionOperations:
                 self._images, name, params, parse_configuration(params), parse_publish(params)
             )
             return format_version(version, context.account, qualifier=_number(version))
-        code, folder = take_code(params["Code"], where="Code.")
+        code, folder = await self._sources.take_code(params["Code"], where="Code.")
         if code is None:
             raise invalid_parameter(NO_CODE)
         version = await self._functions.create(
@@ -158,7 +161,7 @@ class FunctionOperations:
             raise invalid_parameter(
                 "Please don't provide ImageUri when updating a function with packageType Zip."
             )
-        code, folder = take_code(params, where="")
+        code, folder = await self._sources.take_code(params, where="")
         if code is None:
             raise invalid_parameter(NO_CODE)
         version = await self._functions.update_code(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from lambent.api.options import take_zip
+from lambent.api.code_sources import CodeSources
 from lambent.api.pages import with_marker
 from lambent.control.downloads import Downloads
 from lambent.control.layers import Layers
@@ -20,8 +20,9 @@ Shape = dict[str, Any]
 class LayerOperations:
     """One method an operation."""
 
-    def __init__(self, layers: Layers, downloads: Downloads) -> None:
+    def __init__(self, layers: Layers, downloads: Downloads, sources: CodeSources) -> None:
         self._layers = layers
+        self._sources = sources
         self._downloads = downloads
 
     def handlers(self) -> Mapping[str, Handler]:
@@ -35,7 +36,7 @@ class LayerOperations:
         }
 
     async def publish_layer_version(self, params: Shape, context: RequestContext) -> Shape:
-        content = take_zip(params["Content"], where="Content.")
+        content = await self._sources.take_zip(params["Content"], where="Content.")
         if content is None:
             raise invalid_parameter("Please provide a source for the layer's content.")
         version = await self._layers.publish(

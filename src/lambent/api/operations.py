@@ -9,6 +9,7 @@ from lambent.api.account import AccountOperations
 from lambent.api.aliases import AliasOperations
 from lambent.api.capacity_providers import CapacityProviderOperations
 from lambent.api.code_signing import CodeSigningOperations
+from lambent.api.code_sources import CodeSources, Objects
 from lambent.api.concurrency import ConcurrencyOperations
 from lambent.api.durable import DurableOperations
 from lambent.api.event_invoke import EventInvokeOperations
@@ -33,17 +34,18 @@ class Group(Protocol):
         ...
 
 
-def lambda_operations(plane: Plane) -> Mapping[str, Handler]:
+def lambda_operations(plane: Plane, objects: Objects | None = None) -> Mapping[str, Handler]:
     """All that control can do, as the API names it."""
+    sources = CodeSources(objects)
     groups: tuple[Group, ...] = (
         FunctionOperations(
-            plane.functions, plane.image_functions, plane.downloads, plane.concurrency
+            plane.functions, plane.image_functions, plane.downloads, plane.concurrency, sources
         ),
         VersionOperations(plane.versions),
         AliasOperations(plane.aliases),
         CodeSigningOperations(plane.code_signing),
         RuntimeManagementOperations(plane.runtime_management),
-        LayerOperations(plane.layers, plane.downloads),
+        LayerOperations(plane.layers, plane.downloads, sources),
         EventInvokeOperations(plane.event_invoke),
         EventSourceOperations(plane.event_sources),
         UrlOperations(plane.urls),

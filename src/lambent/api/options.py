@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from lambent.control.options import HOT_RELOAD_BUCKET, check_hot_reload, hot_reload_package
-from lambent.domain.errors import invalid_parameter, not_supported
+from lambent.domain.errors import not_supported
 from lambent.domain.function import FileSystem, FunctionVersion
 
 Params = Mapping[str, Any]
@@ -98,36 +97,3 @@ def format_options(version: FunctionVersion) -> dict[str, Any]:
     if version.tenant_isolation:
         shape["TenancyConfig"] = {"TenantIsolationMode": version.tenant_isolation}
     return shape
-
-
-def take_code(source: Params, *, where: str) -> tuple[bytes | None, str]:
-    """The package of a function's code, and its hot-reload folder where that is its code."""
-    if source.get("S3Bucket") == HOT_RELOAD_BUCKET:
-        if source.get("ZipFile"):  # AWS's text for two sources, as quoted in issue threads
-            raise invalid_parameter(
-                "Please do not provide other FunctionCode parameters when providing a ZipFile."
-            )
-        folder = source.get("S3Key") or ""
-        check_hot_reload(folder)
-        return hot_reload_package(), folder
-    return take_zip(source, where=where), ""
-
-
-def take_zip(source: Params, *, where: str) -> bytes | None:
-    """The bytes of a zip that was sent along; None where there is no source at all.
-
-    `where` begins the name of a refused option, e.g. `Code.`.
-    """
-    for option in (
-        "S3Bucket",
-        "S3Key",
-        "S3ObjectVersion",
-        "S3ObjectStorageMode",
-        "ImageUri",
-        "SourceKMSKeyArn",
-    ):
-        if source.get(option):
-            hint = " (send the zip itself as ZipFile)" if option.startswith("S3") else ""
-            raise not_supported(f"the option {where}{option}{hint}")
-    content = source.get("ZipFile")
-    return bytes(content) if content else None

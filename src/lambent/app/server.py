@@ -217,7 +217,7 @@ class Server:
             self.clock,
             registry=self.registry,
             plane=self.plane,
-            resource_documents={"sqs": self.sqs.documents},
+            resource_documents={"sqs": self.sqs.documents, "s3": self.s3.settings.documents},
         )
         admit = access.admit_invoke if access.authorization is not None else None
         gateway = Gateway(
@@ -225,7 +225,7 @@ class Server:
             access=access,
             operations={
                 "lambda": {
-                    **lambda_operations(self.plane),
+                    **lambda_operations(self.plane, self.s3.reader),
                     **AsyncOperations(self.queue).handlers(),
                 },
                 "sts": Sts(self.iam.directory, tokens, self.clock).operations,

@@ -104,10 +104,10 @@ class Packages:
     async def storing(self, content: bytes) -> AsyncIterator[CodePackage]:
         """The package of a zip's bytes, in the store and held there inside the `async with`.
 
-        Raises LambdaError: RequestEntityTooLargeException for a zip of over 50 MB,
-        InvalidParameterValueException for anything else that is wrong with it.
+        Raises LambdaError InvalidParameterValueException for what is wrong with it.
         """
-        check_zip_size(len(content))
+        if len(content) > limits.UNZIPPED_BYTES_MAX:
+            raise invalid_parameter(UNZIPPED_TOO_LARGE)
         loop = asyncio.get_running_loop()
         hashed = await loop.run_in_executor(self._executor, hashlib.sha256, content)
         digest = hashed.hexdigest()
@@ -148,6 +148,7 @@ class Packages:
 
 
 def check_zip_size(size_bytes: int) -> None:
+    """Of a package that is sent along; one from S3 has the limit of what it unzips to."""
     if size_bytes > limits.ZIP_BYTES_MAX:
         raise LambdaError("RequestEntityTooLargeException", ZIP_TOO_LARGE)
 

@@ -2,18 +2,20 @@
 
 Source: Service Authorization Reference, "Actions, resources, and condition keys for AWS Lambda",
 "… for AWS Identity and Access Management", "… for Amazon CloudWatch Logs",
-"… for Amazon SQS". Most operations are the action of their own name on the resource that their
-parameters name. Where the reference gives an action no resource, it is `*`.
+"… for Amazon SQS"; S3 has a table of its own. Most operations are the action of their own name on
+the resource that their parameters name. Where the reference gives an action no resource, it is `*`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
+from lambent.control.options import HOT_RELOAD_BUCKET
 from lambent.domain.arns import Account, parse_function_ref, parse_layer_name
 from lambent.domain.errors import LambdaError
+from lambent.gateway.asked import Asked
+from lambent.gateway.s3_actions import actions_of_s3
 from lambent.policy.principal import ContextValue
 
 Params = Mapping[str, Any]
@@ -32,19 +34,6 @@ OWN = {"GetUser", "CreateAccessKey", "ListAccessKeys", "UpdateAccessKey", "Delet
 """IAM's operations that mean the caller where they name no user."""
 FREE = {"sts": {"GetCallerIdentity", "GetSessionToken", "AssumeRole"}}
 """No policy is asked: AssumeRole asks the role's own trust policy, the others are for anyone."""
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """One action on one resource."""
-
-    action: str
-    resource: str
-    context: Mapping[str, ContextValue] = field(default_factory=dict)
-    function: tuple[str, str | None] | None = None
-    """Name and qualifier, where the resource is a function: its own policy may allow as well."""
-    layer: tuple[str, int] | None = None
-    """Name and version, where it is a layer version: the same."""
 
 
 Lookup = Callable[[str], str | None]
@@ -83,6 +72,8 @@ class Actions:
                 return [Asked(f"logs:{operation}", one) for one in resources]
             case "sqs":
                 return self._of_sqs(operation, params)
+            case "s3":
+                return actions_of_s3(operation, params)
             case _:
                 return [Asked(f"{service}:{operation}", "*")]
 
@@ -100,6 +91,14 @@ class Actions:
             resource = self._lambda_resource(params)
         layer = self._layer(resource) if action == "lambda:GetLayerVersion" else None
         asked = [Asked(action, resource, context, function, layer)]
+        source = params.get("Code") or params.get("Content") or params
+        if "S3Bucket" in source and source["S3Bucket"] != HOT_RELOAD_BUCKET:
+            wanted = {
+                "Bucket": source["S3Bucket"],
+                "Key": source.get("S3Key", ""),
+                "VersionId": source.get("S3ObjectVersion"),
+            }
+            asked += actions_of_s3("GetObject", wanted)
         if operation in ("CreateFunction", "UpdateFunctionConfiguration"):
             asked += self._beside(operation, params, resource, context)
         return asked

@@ -12,13 +12,15 @@ from typing import Any
 from lambent.clock import Clock, format_iso_ms
 from lambent.domain.arns import Account, FunctionRef
 from lambent.domain.errors import LambdaError, invalid_parameter
-from lambent.gateway.actions import OWN, Actions, Asked
+from lambent.gateway.actions import OWN, Actions
+from lambent.gateway.asked import Asked
 from lambent.policy.document import PolicyDocument, PolicyKind, parse_policy
 from lambent.policy.evaluator import Decision, evaluate
 from lambent.policy.principal import AccessRequest, ContextValue, service_principal
 from lambent.services.iam.directory import Caller, Directory
 
 LAMBDA = "lambda.amazonaws.com"
+_SHORT_CODES = ("iam", "sts", "s3")
 Documents = Callable[[str, str | None], list[PolicyDocument]]
 """The resource policies in force on a function: name, qualifier."""
 LayerDocuments = Callable[[str, int], list[PolicyDocument]]
@@ -100,12 +102,23 @@ class Authorization:
         if decision is Decision.ALLOWED:
             return
         why = _why_denied if decision is Decision.EXPLICITLY_DENIED else _why_not_allowed
-        code = "AccessDenied" if service in ("iam", "sts") else "AccessDeniedException"
-        raise LambdaError(
-            code,
+        of_s3 = asked.action.startswith("s3:")
+        shown = f'"{asked.resource}"' if of_s3 else asked.resource
+        text = (
             f"User: {caller.principal.arn} is not authorized to perform: {asked.action}"
-            f" on resource: {asked.resource} {why(caller, request, resource)}",
+            f" on resource: {shown} {why(caller, request, resource)}"
         )
+        if of_s3 and service == "lambda":  # AWS's text, as quoted in many issue threads
+            path = asked.resource.removeprefix("arn:aws:s3:::")
+            text = (
+                "Your access has been denied by S3, please make sure your request credentials have"
+                f" permission to GetObject for {path}. S3 Error Code: AccessDenied."
+                f" S3 Error Message: {text}"
+            )
+        if of_s3 and caller.principal.kind == "anonymous":
+            text = "Access Denied"
+        code = "AccessDenied" if service in _SHORT_CODES else "AccessDeniedException"
+        raise LambdaError(code, text)
 
     def _request(
         self, caller: Caller, asked: Asked

@@ -13,7 +13,7 @@ from typing import Protocol
 from lambent.domain.arns import Account
 from lambent.domain.errors import LambdaError
 from lambent.domain.function_url import NONE, UrlTarget
-from lambent.gateway.actions import Asked
+from lambent.gateway.asked import Asked
 from lambent.gateway.authentication import to_wire_error
 from lambent.gateway.authorization import Authorization
 from lambent.gateway.url_access import forbidden

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from lambent.api.options import refuse_unsupported, take_code
+from lambent.api.code_sources import CodeSources
+from lambent.api.options import refuse_unsupported
 from lambent.domain.errors import LambdaError
 
 DEFAULTS: list[dict[str, Any]] = [
@@ -45,12 +46,18 @@ def test_an_option_that_would_not_be_acted_on_is_refused_by_name(
 
 
 @pytest.mark.parametrize(
-    "source", [{"S3Bucket": "b", "S3Key": "k"}, {"ImageUri": "i"}, {"SourceKMSKeyArn": "k"}]
+    "source",
+    [
+        {"S3Bucket": "b", "S3Key": "k"},
+        {"ImageUri": "i"},
+        {"SourceKMSKeyArn": "k"},
+        {"S3ObjectStorageMode": "REFERENCE"},
+    ],
 )
-def test_a_source_of_code_other_than_a_zip_is_refused(source: dict[str, str]) -> None:
+async def test_a_source_of_code_that_is_not_there_is_refused(source: dict[str, str]) -> None:
     with pytest.raises(LambdaError, match="Lambent does not support the option Code"):
-        take_code({**source, "ZipFile": b"x"}, where="Code.")
+        await CodeSources().take_code(source, where="Code.")
 
 
-def test_no_source_of_code_is_none() -> None:
-    assert take_code({"ZipFile": b""}, where="") == (None, "")
+async def test_no_source_of_code_is_none() -> None:
+    assert await CodeSources().take_code({"ZipFile": b""}, where="") == (None, "")

@@ -11,12 +11,14 @@ from lambent.domain.arns import Account
 from lambent.services.delivery.courier import Courier
 from lambent.services.s3 import bucket_rows
 from lambent.services.s3.bodies import Bodies
+from lambent.services.s3.bucket_settings import BucketSettings
 from lambent.services.s3.buckets import Buckets
 from lambent.services.s3.calls import S3Handler
 from lambent.services.s3.copies import Copies
 from lambent.services.s3.lists import Lists
 from lambent.services.s3.notifications import Notifications
 from lambent.services.s3.objects import Objects
+from lambent.services.s3.reading import Reader
 from lambent.services.s3.state import State
 from lambent.services.s3.uploads import Uploads
 from lambent.store.database import Database
@@ -47,9 +49,12 @@ class S3:
             courier=courier,
         )
         self.objects = Objects(self.state)
+        self.reader = Reader(self.state)
+        self.settings = BucketSettings(self.state)
         uploads = Uploads(self.state)
         self.operations: Mapping[str, S3Handler] = {
             **Buckets(self.state).handlers(),
+            **self.settings.handlers(),
             **self.objects.handlers(),
             **Lists(self.state).handlers(),
             **Notifications(self.state).handlers(),

@@ -1,0 +1,118 @@
+"""S3 on a server that enforces IAM: identity policies, bucket policies, packages in it."""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.request
+from typing import Any
+
+import pytest
+
+from tests.conftest import RUNTIME, make_zip
+from tests.system.auth_world import ACCOUNT, ECHO, World, allow, refusal
+
+USER = f"arn:aws:iam::{ACCOUNT}:user/"
+
+
+def test_s3_auth_a_users_policy_allows_each_action_on_each_object(world: World) -> None:
+    root = world.client("s3")
+    root.create_bucket(Bucket="auth-objects")
+    for key in ("in/a", "out/a"):
+        root.put_object(Bucket="auth-objects", Key=key, Body=b"x")
+    policy = allow("s3:GetObject", resource="arn:aws:s3:::auth-objects/in/*")
+    user = world.client("s3", world.make_user("s3-reader", policy))
+    assert user.get_object(Bucket="auth-objects", Key="in/a")["Body"].read() == b"x"
+    assert user.head_object(Bucket="auth-objects", Key="in/a")["ContentLength"] == 1
+    code, status, text = refusal(user.get_object, Bucket="auth-objects", Key="out/a")
+    assert (code, status) == ("AccessDenied", 403)
+    assert text == (
+        f"User: {USER}s3-reader is not authorized to perform: s3:GetObject on resource:"
+        ' "arn:aws:s3:::auth-objects/out/a" because no identity-based policy allows the'
+        " s3:GetObject action"
+    )
+    for call, params in (
+        (user.put_object, {"Key": "in/a", "Body": b"y"}),
+        (user.delete_object, {"Key": "in/a"}),
+        (user.list_objects_v2, {}),
+        (user.copy_object, {"Key": "in/b", "CopySource": "auth-objects/in/a"}),
+        (user.delete_objects, {"Delete": {"Objects": [{"Key": "in/a"}]}}),
+    ):
+        assert refusal(call, Bucket="auth-objects", **params)[:2] == ("AccessDenied", 403), params
+    assert root.get_object(Bucket="auth-objects", Key="in/a")["Body"].read() == b"x"
+
+
+def test_s3_auth_a_buckets_policy_allows_denies_and_lets_nobody_in_unasked(world: World) -> None:
+    root, name = world.client("s3"), "auth-policy"
+    root.create_bucket(Bucket=name)
+    root.put_object(Bucket=name, Key="k", Body=b"x")
+    user = world.client("s3", world.make_user("s3-guest"))
+
+    def policy(effect: str, principal: Any) -> str:
+        statement = {
+            "Effect": effect,
+            "Principal": principal,
+            "Action": "s3:GetObject",
+            "Resource": f"arn:aws:s3:::{name}/*",
+        }
+        return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+    def get_as_nobody() -> int:
+        try:
+            with urllib.request.urlopen(f"{world.server.endpoint}/{name}/k") as answer:
+                return int(answer.status)
+        except urllib.error.HTTPError as error:
+            return error.code
+
+    assert refusal(user.get_object, Bucket=name, Key="k")[0] == "AccessDenied"
+    root.put_bucket_policy(Bucket=name, Policy=policy("Allow", {"AWS": f"{USER}s3-guest"}))
+    assert user.get_object(Bucket=name, Key="k")["Body"].read() == b"x"
+    code, _, _ = refusal(root.put_bucket_policy, Bucket=name, Policy=policy("Allow", "*"))
+    assert (code, get_as_nobody()) == ("AccessDenied", 403)
+    root.delete_public_access_block(Bucket=name)
+    root.put_bucket_policy(Bucket=name, Policy=policy("Allow", "*"))
+    assert get_as_nobody() == 200
+    root.put_public_access_block(
+        Bucket=name, PublicAccessBlockConfiguration={"RestrictPublicBuckets": True}
+    )
+    assert get_as_nobody() == 403
+    root.put_bucket_policy(Bucket=name, Policy=policy("Deny", "*"))
+    code, _, text = refusal(root.get_object, Bucket=name, Key="k")
+    assert text.endswith("with an explicit deny in a resource-based policy")
+    root.delete_bucket_policy(Bucket=name)
+    assert root.get_object(Bucket=name, Key="k")["Body"].read() == b"x"
+
+
+def test_s3_auth_a_package_is_read_with_the_callers_permissions(world: World) -> None:
+    root = world.client("s3")
+    root.create_bucket(Bucket="auth-packages")
+    root.put_object(Bucket="auth-packages", Key="f.zip", Body=make_zip({"app.py": ECHO}))
+    keys = world.make_user("deployer", allow("lambda:*", "iam:PassRole"))
+    user = world.client("lambda", keys)
+    asked = {
+        "FunctionName": "s3-auth-made",
+        "Runtime": RUNTIME,
+        "Role": world.role,
+        "Handler": "app.handler",
+        "Code": {"S3Bucket": "auth-packages", "S3Key": "f.zip"},
+    }
+    code, status, text = refusal(user.create_function, **asked)
+    assert (code, status) == ("AccessDeniedException", 403)
+    assert text.startswith(
+        "Your access has been denied by S3, please make sure your request credentials have"
+        " permission to GetObject for auth-packages/f.zip. S3 Error Code: AccessDenied. S3 Error"
+        f" Message: User: {USER}deployer is not authorized to perform: s3:GetObject"
+    )
+    world.iam.put_user_policy(
+        UserName="deployer", PolicyName="s3", PolicyDocument=allow("s3:GetObject")
+    )
+    assert user.create_function(**asked)["FunctionName"] == "s3-auth-made"
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"Statement": [{"Effect": "Maybe"}]}'])
+def test_s3_auth_a_policy_that_is_none_is_refused(world: World, text: str) -> None:
+    root = world.client("s3")
+    root.create_bucket(Bucket="auth-malformed")
+    assert refusal(root.put_bucket_policy, Bucket="auth-malformed", Policy=text)[0] == (
+        "MalformedPolicy"
+    )
