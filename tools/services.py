@@ -13,12 +13,14 @@ import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import botocore
 
 from lambent.clock import ManualClock
 from lambent.domain.arns import Account
 from lambent.services.delivery.courier import Courier
+from lambent.services.events import EventBridge
 from lambent.services.s3 import S3
 from lambent.services.sqs import Sqs
 from lambent.store.database import Database
@@ -47,6 +49,22 @@ def _sqs() -> Iterable[str]:
             async with asyncio.TaskGroup() as group:
                 database = Database(Path(folder) / "lambent.db")
                 return frozenset(Sqs(database, Account(), ManualClock(), Tasks(group)).operations)
+
+    return asyncio.run(collect())
+
+
+def _events() -> Iterable[str]:
+    async def collect() -> frozenset[str]:
+        with tempfile.TemporaryDirectory() as folder:
+            async with asyncio.TaskGroup() as group:
+                around: dict[str, Any] = {
+                    "account": Account(),
+                    "clock": ManualClock(),
+                    "tasks": Tasks(group),
+                }
+                database = Database(Path(folder) / "lambent.db")
+                courier = Courier(database=database, targets={}, **around)
+                return frozenset(EventBridge(database, courier=courier, **around).operations)
 
     return asyncio.run(collect())
 
@@ -133,14 +151,37 @@ answered write is on disk, with the notifications that it causes. Buckets are in
         "GetBucketWebsite": _NEVER_SET,
         "GetObjectLockConfiguration": _NEVER_SET,
         "ListObjects": "in the order of the keys' bytes, as S3",
-        "PutBucketNotificationConfiguration": "to functions and queues; events of what Lambent does"
-        " not do (replication, restoring, lifecycles) are taken and never come",
+        "PutBucketNotificationConfiguration": "to functions, queues and buses; events of"
+        " what Lambent does not do (replication, restoring, lifecycles) are taken and never come",
         "PutBucketPolicy": "enforced with `--auth iam`",
         "PutPublicAccessBlock": "of policies; there are no public ACLs",
     },
 )
 
-PAGES = (SQS, S3_PAGE)
+EVENTS = Page(
+    service="events",
+    title="EventBridge",
+    about="""\
+What PutEvents accepted is on disk for every target before the answer, and leaves the disk when the
+target took it, its dead-letter queue did, or it is recorded as a discard. Targets: functions,
+queues, log groups, other buses. A target's own policy must let `events.amazonaws.com` in, or its
+RoleArn is asked (with `--auth iam`). Absent: partner sources, API destinations, connections,
+global endpoints.
+""",
+    handled=_events,
+    stored={
+        "CreateEventBus": "DeadLetterConfig: it is for keys of KMS, which there is none of",
+        "UpdateEventBus": "as CreateEventBus",
+    },
+    remarks={
+        "CancelReplay": "at the next batch of 100",
+        "PutEvents": "an entry for a bus that does not exist is accepted and lost, as on AWS",
+        "PutRule": "managed rules and RoleArn of a rule have no effect",
+        "PutTargets": "five a rule; other services and other accounts are refused by name",
+    },
+)
+
+PAGES = (SQS, S3_PAGE, EVENTS)
 
 HEAD = """\
 <!-- Written by `make docs` from tools/services.py and the handlers. Do not edit. -->

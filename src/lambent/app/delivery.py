@@ -12,9 +12,12 @@ from lambent.policy.document import PolicyDocument
 from lambent.queue.async_queue import AsyncQueue
 from lambent.queue.function_target import FunctionTarget
 from lambent.services.delivery.courier import Courier
-from lambent.services.delivery.gates import FunctionGate, QueueGate
+from lambent.services.delivery.gates import FunctionGate, QueueGate, RoleGate
+from lambent.services.events import EventBridge
+from lambent.services.logs.carrier import LogCarrier
 from lambent.services.sqs import Sqs
 from lambent.store.database import Database
+from lambent.store.logs import LogStore
 from lambent.tasks import Tasks
 
 
@@ -44,9 +47,9 @@ def make_queue(
 
 
 def make_courier(
-    around: Around, queue: AsyncQueue, plane: Plane, sqs: Sqs, delay_scale: float
+    around: Around, queue: AsyncQueue, plane: Plane, sqs: Sqs, logs: LogStore, delay_scale: float
 ) -> Courier:
-    """Functions and queues; a service that comes later adds itself to `targets` and `gates`."""
+    """Functions, queues, log groups; a later service adds itself to `targets` and `gates`."""
 
     def queue_documents(arn: str) -> list[PolicyDocument] | None:
         return None if sqs.local.config(arn) is None else sqs.documents(arn)
@@ -63,5 +66,22 @@ def make_courier(
             ),
             "sqs": QueueGate(around.account, queue_documents),
         },
+        carriers={"logs": LogCarrier(logs, around.account, around.clock)},
+        role_gate=RoleGate(plane.role_permissions.may_deliver),
         delay_scale=delay_scale,
     )
+
+
+def make_events(around: Around, queue: AsyncQueue, courier: Courier) -> EventBridge:
+    """EventBridge, with its buses among the targets of both."""
+    events = EventBridge(
+        around.database,
+        account=around.account,
+        clock=around.clock,
+        tasks=around.tasks,
+        courier=courier,
+    )
+    queue.targets["events"] = events.destination
+    courier.targets["events"] = events.target
+    courier.gates["events"] = events.gate
+    return events

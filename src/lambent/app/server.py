@@ -23,7 +23,7 @@ from lambent.app.backend import (
     report_of,
     runtime_settings,
 )
-from lambent.app.delivery import Around, make_courier, make_queue
+from lambent.app.delivery import Around, make_courier, make_events, make_queue
 from lambent.app.images import make_images
 from lambent.clock import SystemClock
 from lambent.control.downloads import load_downloads
@@ -162,7 +162,10 @@ class Server:
         surroundings = Around(self.account, self.database, self.clock, tasks)
         delay_scale = settings.async_delay_scale
         self.queue = make_queue(surroundings, self.invoker, self.plane, self.sqs, delay_scale)
-        self.courier = make_courier(surroundings, self.queue, self.plane, self.sqs, delay_scale)
+        self.courier = make_courier(
+            surroundings, self.queue, self.plane, self.sqs, self.logs, delay_scale
+        )
+        self.events = make_events(surroundings, self.queue, self.courier)
         self.s3 = S3(
             self.database,
             account=self.account,
@@ -206,6 +209,7 @@ class Server:
         await self.iam.directory.load()
         await self.sqs.load()
         await self.s3.load()
+        await self.events.load()
         downloads = self.plane.downloads = await load_downloads(self.database, clock=self.clock)
         tokens = self.roles.tokens = await load_session_tokens(self.database)
         access = await make_access(
@@ -217,7 +221,11 @@ class Server:
             self.clock,
             registry=self.registry,
             plane=self.plane,
-            resource_documents={"sqs": self.sqs.documents, "s3": self.s3.settings.documents},
+            resource_documents={
+                "sqs": self.sqs.documents,
+                "s3": self.s3.settings.documents,
+                "events": self.events.documents,
+            },
         )
         admit = access.admit_invoke if access.authorization is not None else None
         gateway = Gateway(
@@ -233,6 +241,7 @@ class Server:
                 "iam": self.iam.operations,
                 "logs": Logs(self.logs, clock=self.clock).operations,
                 "sqs": self.sqs.operations,
+                "events": self.events.operations,
             },
             invoke=InvokeRoute(
                 self.invoker,
@@ -275,6 +284,7 @@ class Server:
         self.port = await self.http.listen(self.settings.host, self.settings.port)
         await self.queue.start()
         await self.courier.start()
+        self.events.resume()
         snap_start = SnapStart(self.registry, self.snapshots, self._tasks)
         self.plane.versions.begin_snapshot = snap_start.begin
         snap_start.resume()
@@ -291,6 +301,7 @@ class Server:
         self.http.stop_listening()
         self.queue.stop()
         self.courier.stop()
+        self.events.stop()
         self.sqs.stop()
         self.http.drain()
         await self.invoker.drain()
@@ -329,6 +340,7 @@ class Server:
         await self.iam.directory.load()
         await self.sqs.reset()
         await self.s3.reset()
+        await self.events.reset()
         await self.logs.clear()
         self.meter.clear()
         await self.database.write(clear_usage)
@@ -348,6 +360,7 @@ class Server:
             self.parking.tend(read_memory())
             await self.registry.sweep()
             await self.sqs.sweep()
+            await self.events.sweep()
 
     async def flush_usage(self) -> None:
         while True:
@@ -362,7 +375,7 @@ class Server:
         return {
             "status": "ready",
             "version": __version__,
-            "services": ["lambda", "iam", "logs", "signer", "sqs", "sts"],
+            "services": ["lambda", "events", "iam", "logs", "signer", "sqs", "sts"],
             "isolation": describe_report(report),
             "runtimes": {
                 name: {"version": one.version, "path": str(one.executable)}

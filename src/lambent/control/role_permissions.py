@@ -56,14 +56,19 @@ class RolePermissions:
                     f"{', '.join(actions)}, and ListStreams Actions on your stream in IAM."
                 )
 
-    def check_destination(self, role: str, arn: str) -> None:
-        """Raise where the role may not deliver to a destination. The text is UNVERIFIED."""
+    def may_deliver(self, role: str, arn: str) -> bool:
+        """Whether the role may deliver to a target."""
         parts = arn.split(":", 5)
         action = _DELIVERIES.get(parts[2]) if len(parts) == 6 else None
         if self.allows is None or action is None:
-            return
+            return True
         resource = f"{arn}/*" if parts[2] == "s3" else arn
-        if not self.allows(role, f"{parts[2]}:{action}", resource):
+        return self.allows(role, f"{parts[2]}:{action}", resource)
+
+    def check_destination(self, role: str, arn: str) -> None:
+        """Raise where the role may not deliver to a destination. The text is UNVERIFIED."""
+        if not self.may_deliver(role, arn):
+            action = _DELIVERIES[arn.split(":", 5)[2]]
             raise invalid_parameter(
                 f"The function's execution role does not have permissions to call {action} on {arn}"
             )

@@ -15,6 +15,7 @@ from lambent.control.options import HOT_RELOAD_BUCKET
 from lambent.domain.arns import Account, parse_function_ref, parse_layer_name
 from lambent.domain.errors import LambdaError
 from lambent.gateway.asked import Asked
+from lambent.gateway.event_actions import event_resources
 from lambent.gateway.s3_actions import actions_of_s3
 from lambent.policy.principal import ContextValue
 
@@ -74,6 +75,10 @@ class Actions:
                 return self._of_sqs(operation, params)
             case "s3":
                 return actions_of_s3(operation, params)
+            case "events":
+                resources = event_resources(operation, params, self._account)
+                context = _tags_of_request(params)
+                return [Asked(f"events:{operation}", one, context) for one in resources]
             case _:
                 return [Asked(f"{service}:{operation}", "*")]
 

@@ -89,7 +89,7 @@ class AsyncQueue:
         self._clock = clock
         self._tasks = tasks
         self._delay_scale = delay_scale
-        self._targets = targets or {}
+        self.targets = dict(targets or {})
         self._backlog = Backlog()
         self._fresh: dict[str, AsyncEvent] = {}
         self._fresh_bytes = 0
@@ -373,7 +373,7 @@ class AsyncQueue:
 
     def _land(self, target: str, letter: Letter) -> Landing | None:
         service = (target.split(":") + [""] * 3)[2]
-        found = self._targets.get(service)
+        found = self.targets.get(service)
         try:
             return None if found is None else found.prepare(target, letter)
         except LambdaError as error:

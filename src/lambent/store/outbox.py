@@ -35,7 +35,7 @@ class OutboxMessage:
     source_arn: str
     """Of what sends: target policies see it as aws:SourceArn."""
     principal: str
-    """The service that sends, e.g. `s3.amazonaws.com`."""
+    """The service that sends, e.g. `s3.amazonaws.com`; or the role in whose name it does."""
     body: str
     attributes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Message attributes as SQS and SNS have them: DataType and StringValue or BinaryValue."""

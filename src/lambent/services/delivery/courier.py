@@ -40,11 +40,15 @@ TIMER_S_MAX = 3_600.0
 DISCARDS_MAX = 10_000
 
 
+class Undeliverable(Exception):
+    """Trying again would be of no use; the text says why."""
+
+
 class Carrier(Protocol):
     """A service whose targets are not of this process, or take their time: HTTP endpoints."""
 
     async def carry(self, message: OutboxMessage) -> None:
-        """Deliver it. Raises LambdaError where it is to be tried again."""
+        """Deliver it. Raises LambdaError where it is to be tried again, else Undeliverable."""
         ...
 
 
@@ -61,12 +65,17 @@ class Courier:
         targets: dict[str, Target],
         gates: dict[str, Gate] | None = None,
         carriers: dict[str, Carrier] | None = None,
+        role_gate: Gate | None = None,
         delay_scale: float = 1.0,
     ) -> None:
-        """By the service in a target's ARN, e.g. `lambda`. A service without a gate lets all in."""
+        """By the service in a target's ARN, e.g. `lambda`. A service without a gate lets all in.
+
+        `role_gate` is asked instead where a role sends (the sender's principal is an ARN).
+        """
         self.targets = targets
         self.gates = gates or {}
         self.carriers = carriers or {}
+        self._role_gate = role_gate
         self._account = account
         self._database = database
         self._clock = clock
@@ -123,8 +132,7 @@ class Courier:
         service = _service(arn)
         if service not in self.targets and service not in self.carriers:
             return f"Lambent does not deliver to {service or 'that'} yet"
-        gate = self.gates.get(service)
-        return None if gate is None else gate.fault(arn, sender)
+        return self._refusal(arn, sender)
 
     def message(
         self,
@@ -230,9 +238,8 @@ class Courier:
 
     def _hand_over(self, message: OutboxMessage) -> None:
         service = _service(message.target_arn)
-        gate = self.gates.get(service)
         sender = Sender(principal=message.principal, source_arn=message.source_arn)
-        fault = None if gate is None else gate.fault(message.target_arn, sender)
+        fault = self._refusal(message.target_arn, sender)
         if fault is not None:
             self._give_up(message, fault)
         elif service in self.targets:
@@ -242,6 +249,11 @@ class Courier:
             self._tasks.spawn(work, name=f"carry to {message.target_arn}")
         else:
             self._give_up(message, f"Lambent does not deliver to {service or 'that'} yet")
+
+    def _refusal(self, arn: str, sender: Sender) -> str | None:
+        by_role = sender.principal.startswith("arn:")
+        gate = self._role_gate if by_role else self.gates.get(_service(arn))
+        return None if gate is None else gate.fault(arn, sender)
 
     def _land(self, message: OutboxMessage, target: Target) -> None:
         try:
@@ -262,6 +274,10 @@ class Courier:
             fault = None
         except LambdaError as error:
             fault = f"{error.code}: {error.message}"
+        except Undeliverable as error:
+            if generation == self._generation:
+                self._give_up(message, str(error))
+            return
         except Exception as error:  # a fault of ours; the message is tried again as after any other
             log.exception("fault while carrying to %s", message.target_arn)
             fault = repr(error)

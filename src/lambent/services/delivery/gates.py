@@ -18,7 +18,7 @@ class Sender:
     """The service that sends, and for what."""
 
     principal: str
-    """E.g. `s3.amazonaws.com`."""
+    """E.g. `s3.amazonaws.com`; or the ARN of the role in whose name it sends."""
     source_arn: str
 
 
@@ -28,6 +28,19 @@ class Gate(Protocol):
     def fault(self, arn: str, sender: Sender) -> str | None:
         """Why `sender` may not deliver there; None where it may."""
         ...
+
+
+class RoleGate:
+    """For what is sent in the name of a role: the role's own policies decide."""
+
+    def __init__(self, may_deliver: Callable[[str, str], bool]) -> None:
+        """`may_deliver`: whether a role (ARN) may deliver to a target (ARN)."""
+        self._may_deliver = may_deliver
+
+    def fault(self, arn: str, sender: Sender) -> str | None:
+        if self._may_deliver(sender.principal, arn):
+            return None
+        return f"The role {sender.principal} is not authorized to deliver to {arn}"
 
 
 class FunctionGate:

@@ -27,7 +27,7 @@ def dead_letter_attributes(message: OutboxMessage, why: str) -> Mapping[str, Map
     `why`: `Code: text`, or a text alone. Source for rules: EventBridge User Guide, "Using
     dead-letter queues to process undelivered events"; other services pass on what the message had.
     """
-    if message.principal != "events.amazonaws.com":
+    if ":events:" not in message.source_arn:
         return message.attributes
     code, found, text = why.partition(": ")
     told = {
