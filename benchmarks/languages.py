@@ -150,7 +150,9 @@ def _code(language: Language) -> Iterator[Path]:
 
 
 async def _bare_starts_ms(interpreter: Interpreter, language: Language) -> list[float]:
-    start = family_of(interpreter.runtime).start(interpreter, handler="", memory_mib=MEMORY_MIB)
+    start = family_of(interpreter.runtime).start(
+        interpreter, handler="", memory_mib=MEMORY_MIB, variables={}
+    )
     program = {
         "commands": [[start.commands[0][0], *language.load]],
         "environment": {"PATH": "/usr/bin:/bin"},

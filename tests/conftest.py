@@ -22,6 +22,8 @@ import pytest
 from botocore.config import Config
 from hypothesis import settings
 
+from tests.javas import get_client
+
 # A suite in the background of a script begins with Ctrl-C ignored, which children would inherit.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -165,3 +167,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     """One server for all tests that need nothing special; they use names of their own."""
     with running(tmp_path_factory.mktemp("server") / "data", "--allow-reset") as one:
         yield one
+
+
+@pytest.fixture(scope="session")
+def java_client(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """AWS's client for Java, fetched once; for `--java-client`."""
+    return get_client(tmp_path_factory.mktemp("java") / "client")

@@ -53,6 +53,12 @@ class Settings:
     """More Node.js, as `nodejs22.x=/path/to/node,…`; found before any other."""
     rubies: str = ""
     """More Rubies, as `ruby3.4=/path/to/ruby,…`; found before any other."""
+    javas: str = ""
+    """More Javas, as `java21=/path/to/jdk,…`; found before any other."""
+    java_client: str = ""
+    """Folder of AWS's runtime interface client for Java; empty: the data folder's runtimes/java."""
+    maven_repository: str = "https://repo1.maven.org/maven2"
+    """Where `lambent runtimes get java` fetches it: Maven Central, or a mirror with its layout."""
     hot_reload: str = "auto"
     """Folders of the host, separated by commas, under which code may be run in place; `auto`: any
     with open authentication, none with iam."""

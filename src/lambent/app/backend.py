@@ -17,6 +17,7 @@ from lambent.domain.interpreter import Interpreter
 from lambent.environment.runtime_apis import PORT as RUNTIME_API_PORT
 from lambent.placement.placement import environments_ceiling
 from lambent.runtime.catalogue import FAMILIES, family_of
+from lambent.runtime.families.java import CLIENT as JAVA_CLIENT
 from lambent.runtime.interpreters import inspect_binary, resolve_binary
 from lambent.sandbox.cgroups import detect_cgroups
 from lambent.sandbox.interface import (
@@ -79,7 +80,10 @@ def program_of(interpreter: Interpreter) -> GuestProgram:
         python=own_interpreter(),
         folder=python.PROGRAM_DIR,
         module="_lambent_starter",
-        runtime_files=tuple(path for path in files if path.name != "__pycache__"),
+        runtime_files=(
+            *(path for path in files if path.name != "__pycache__"),
+            *interpreter.brings,
+        ),
     )
 
 
@@ -152,7 +156,14 @@ def runtime_settings(settings: Settings) -> dict[str, str]:
         "python": settings.pythons,
         "nodejs": settings.nodes,
         "ruby": settings.rubies,
+        "java": f"{settings.javas},{JAVA_CLIENT}{java_client_folder(settings)}",
     }
+
+
+def java_client_folder(settings: Settings) -> Path:
+    """What holds AWS's client for Java, in a folder `lib`."""
+    given = settings.java_client
+    return Path(given).absolute() if given else settings.data_dir.absolute() / "runtimes" / "java"
 
 
 def environments_max(settings: Settings) -> int:

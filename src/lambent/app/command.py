@@ -18,5 +18,9 @@ def main(argv: list[str] | None = None) -> int:
             from lambent.app.doctor import doctor
 
             return doctor(arguments)
+        case "runtimes":
+            from lambent.app.runtimes import runtimes
+
+            return runtimes(arguments)
         case _:
             return client.run(arguments)

@@ -8,9 +8,10 @@ import json
 import os
 
 from lambent.app.backend import describe_report, environments_max, probe, runtime_settings
+from lambent.app.runtimes import describe_runtimes
 from lambent.cli.serving import settings_overrides
 from lambent.placement.snapshots import OFF_BY_SETTING, OTHER_LANGUAGES
-from lambent.runtime.catalogue import RUNTIMES, find_runtimes, how_to_get
+from lambent.runtime.catalogue import find_runtimes
 from lambent.settings import Settings, load_settings
 
 
@@ -39,12 +40,8 @@ def doctor(arguments: argparse.Namespace) -> int:
         if item.hint:
             print(f"  {'':<5}{'':<{width}}→ {item.hint}")
     print("Runtimes:")
-    for runtime in RUNTIMES:
-        found = interpreters.get(runtime)
-        text = (
-            f"{found.version} {found.executable}" if found else f"not found. {how_to_get(runtime)}"
-        )
-        print(f"  {runtime:<12}{text}")
+    for line in describe_runtimes(interpreters):
+        print(f"  {line}")
     print("SnapStart:")
     for languages, text in snap_start(settings).items():
         print(f"  {languages:<22}{text}")

@@ -111,6 +111,10 @@ def add_parsers(commands: Any) -> None:
         help="let POST /_lambent/reset empty the server",
     )
     _add_host_options(start)
+    _add_reports(commands)
+
+
+def _add_reports(commands: Any) -> None:
     doctor = commands.add_parser(
         "doctor",
         help="what this host can enforce, and how to get the rest",
@@ -120,6 +124,18 @@ def add_parsers(commands: Any) -> None:
         "--json", action="store_true", default=argparse.SUPPRESS, help="print JSON, for programs"
     )
     _add_host_options(doctor)
+    runtimes = commands.add_parser(
+        "runtimes",
+        help="the languages that this host has",
+        description="List the runtimes that this host has and how to get the others; `get java` "
+        "fetches AWS's runtime interface client for Java from Maven Central.",
+    )
+    runtimes.add_argument("action", nargs="?", choices=("list", "get"), default="list")
+    runtimes.add_argument("language", nargs="?", choices=("java",), help="of `get`")
+    runtimes.add_argument(
+        "--json", action="store_true", default=argparse.SUPPRESS, help="print JSON, for programs"
+    )
+    _add_host_options(runtimes)
 
 
 def settings_overrides(arguments: argparse.Namespace) -> dict[str, object]:
@@ -194,6 +210,24 @@ def _add_host_options(parser: argparse.ArgumentParser) -> None:
         action=_JoinRuntimes,
         metavar="RUNTIME=PATH",
         help="one more Ruby, as ruby3.4=/opt/ruby-3.4/bin/ruby; repeatable",
+    )
+    parser.add_argument(
+        "--java",
+        dest="javas",
+        action=_JoinRuntimes,
+        metavar="RUNTIME=PATH",
+        help="one more Java, as java21=/opt/jdk-21; repeatable",
+    )
+    parser.add_argument(
+        "--java-client",
+        metavar="DIR",
+        help="AWS's runtime interface client for Java, in DIR/lib (runtimes/java in the data "
+        "folder; `lambent runtimes get java` fetches it)",
+    )
+    parser.add_argument(
+        "--maven-repository",
+        metavar="URL",
+        help="where `lambent runtimes get java` fetches: Maven Central, or a mirror of it",
     )
 
 

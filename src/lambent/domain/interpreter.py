@@ -19,5 +19,7 @@ class Interpreter:
     prefix: Path | None
     """What becomes /var/lang (it holds bin/); None where nothing does. Of /usr and other system
     folders, which a function sees anyway, only a link to the executable is made."""
+    brings: tuple[Path, ...] = ()
+    """Files and folders of the host that appear in /var/runtime under their own names."""
     needs: tuple[Path, ...] = ()
     """Further files and folders of the host that it reads, each visible at its own path."""

@@ -209,7 +209,10 @@ class Publisher:
         if interpreter is None:  # it went since the version was published: `take` says so
             return Start(commands=(), link=Link.FRAMES)
         return family_of(version.runtime).start(
-            interpreter, handler=version.handler, memory_mib=version.memory_mib
+            interpreter,
+            handler=version.handler,
+            memory_mib=version.memory_mib,
+            variables=version.environment or {},
         )
 
     def _folders_of(self, version: FunctionVersion) -> list[Path]:

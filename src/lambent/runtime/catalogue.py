@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from typing import cast
 
 from lambent.domain.interpreter import Interpreter
-from lambent.runtime.families import nodejs, provided, python, ruby
+from lambent.runtime.families import java, nodejs, provided, python, ruby
 from lambent.runtime.families.start import Family
 
 FAMILIES: Mapping[str, Family] = {
     "python": cast(Family, python),
     "nodejs": cast(Family, nodejs),
     "ruby": cast(Family, ruby),
+    "java": cast(Family, java),
     "provided": cast(Family, provided),
 }
 """By name; in the order in which they are shown."""

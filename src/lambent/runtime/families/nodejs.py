@@ -54,7 +54,9 @@ def how_to_get(runtime: str) -> str:
     )
 
 
-def start(interpreter: Interpreter, *, handler: str, memory_mib: int) -> Start:
+def start(
+    interpreter: Interpreter, *, handler: str, memory_mib: int, variables: Mapping[str, str]
+) -> Start:
     major = interpreter.runtime.removeprefix("nodejs").removesuffix(".x")
     return Start(
         commands=(

@@ -31,7 +31,9 @@ def how_to_get(runtime: str) -> str:
     return f"{runtime} needs nothing but this host's own libraries"
 
 
-def start(interpreter: Interpreter, *, handler: str, memory_mib: int) -> Start:
+def start(
+    interpreter: Interpreter, *, handler: str, memory_mib: int, variables: Mapping[str, str]
+) -> Start:
     """`go1.x` ran the handler itself (aws-lambda-go speaks the Runtime API as well), from a
     bootstrap written in Go, whose PathError a function got that could not be: aws-lambda-go#333.
     """

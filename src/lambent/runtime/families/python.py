@@ -22,5 +22,7 @@ def find(setting: str, environ: Mapping[str, str], *, root: str = "/") -> dict[s
     return find_interpreters(setting, environ, root=root)
 
 
-def start(interpreter: Interpreter, *, handler: str, memory_mib: int) -> Start:
+def start(
+    interpreter: Interpreter, *, handler: str, memory_mib: int, variables: Mapping[str, str]
+) -> Start:
     return _START

@@ -47,7 +47,9 @@ def how_to_get(runtime: str) -> str:
     )
 
 
-def start(interpreter: Interpreter, *, handler: str, memory_mib: int) -> Start:
+def start(
+    interpreter: Interpreter, *, handler: str, memory_mib: int, variables: Mapping[str, str]
+) -> Start:
     """Variables as in the Developer Guide, "Defined runtime environment variables"."""
     api = f"{interpreter.runtime.removeprefix('ruby')}.0"
     return Start(

@@ -67,4 +67,13 @@ class Family(Protocol):
         """What an operator does to have it: a sentence without its full stop."""
         ...
 
-    def start(self, interpreter: Interpreter, *, handler: str, memory_mib: int) -> Start: ...
+    def start(
+        self,
+        interpreter: Interpreter,
+        *,
+        handler: str,
+        memory_mib: int,
+        variables: Mapping[str, str],
+    ) -> Start:
+        """`variables`: the function's own, which it has in its environment in any case."""
+        ...

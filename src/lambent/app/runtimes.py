@@ -1,0 +1,109 @@
+"""`lambent runtimes`: the languages that this host has, and what is fetched for them."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import sys
+import urllib.request
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from lambent.app.backend import java_client_folder, runtime_settings
+from lambent.app.java_archives import make_archive
+from lambent.cli.serving import settings_overrides
+from lambent.domain.interpreter import Interpreter
+from lambent.runtime.catalogue import RUNTIMES, find_runtimes, how_to_get
+from lambent.runtime.families import java, java_client
+from lambent.settings import Settings, load_settings
+
+FETCH_TIMEOUT_S = 60.0
+JAR_BYTES_MAX = 16 * 1024 * 1024
+
+
+def runtimes(arguments: argparse.Namespace) -> int:
+    """`lambent runtimes [list]` or `lambent runtimes get java`."""
+    settings = load_settings(os.environ, settings_overrides(arguments))
+    if arguments.action == "get":
+        if arguments.language is None:
+            print("lambent: say what to get: `lambent runtimes get java`", file=sys.stderr)
+            return 2
+        return _get_java(settings)
+    found = find_runtimes(runtime_settings(settings), os.environ)
+    if getattr(arguments, "json", False):
+        print(json.dumps(list(runtimes_as_json(found)), indent=2))
+        return 0
+    for line in describe_runtimes(found):
+        print(line)
+    return 0
+
+
+def describe_runtimes(found: Mapping[str, Interpreter]) -> Iterator[str]:
+    """A line each: what there is, or how to get it."""
+    for runtime in RUNTIMES:
+        one = found.get(runtime)
+        text = (
+            f"not found. {how_to_get(runtime)}"
+            if one is None
+            else f"{one.version} {one.executable}".strip()
+        )
+        yield f"{runtime:<16}{text}"
+
+
+def runtimes_as_json(found: Mapping[str, Interpreter]) -> Iterator[dict[str, object]]:
+    """The same for programs; `version` and `path` are null where a runtime was not found."""
+    for runtime in RUNTIMES:
+        one = found.get(runtime)
+        yield {
+            "runtime": runtime,
+            "found": one is not None,
+            "version": None if one is None else one.version,
+            "path": None if one is None else str(one.executable),
+            "how_to_get": how_to_get(runtime) if one is None else None,
+        }
+
+
+def _get_java(settings: Settings) -> int:
+    folder = java_client_folder(settings)
+    jars = folder / "lib"
+    try:
+        jars.mkdir(parents=True, exist_ok=True, mode=0o755)
+        for jar in java_client.JARS:
+            fetched = fetch(jar, settings.maven_repository, jars)
+            print(f"{jar.file_name}: {'fetched' if fetched else 'is there'}")
+        javas = java.find_javas(settings.javas, os.environ)
+        for one in {one.executable: one for one in javas.values()}.values():
+            print(f"Java {one.version}: {make_archive(one, folder)}")
+    except (OSError, ValueError) as error:
+        print(f"lambent: {error}", file=sys.stderr)
+        return 1
+    if not javas:
+        print("No Java was found on this host: install a JDK or JRE, and run this once more.")
+    return 0
+
+
+def fetch(jar: java_client.Jar, repository: str, folder: Path) -> bool:
+    """Whether it had to be fetched. Raises OSError; ValueError where it is not what was pinned."""
+    path = folder / jar.file_name
+    if path.exists() and _sha256(path.read_bytes()) == jar.sha256:
+        return False
+    url = jar.url(repository)
+    try:
+        with urllib.request.urlopen(url, timeout=FETCH_TIMEOUT_S) as answer:
+            data: bytes = answer.read(JAR_BYTES_MAX)
+    except OSError as error:
+        raise OSError(f"{url} could not be fetched: {error}") from None
+    digest = _sha256(data)
+    if digest != jar.sha256:
+        raise ValueError(f"{url} has the SHA-256 {digest} and not {jar.sha256}: not taken")
+    partial = path.with_suffix(".partial")
+    partial.write_bytes(data)
+    partial.chmod(0o644)
+    partial.rename(path)
+    return True
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
