@@ -123,3 +123,121 @@ def test_a_function_is_invoked_for_each_object_that_is_created(
     [entry] = shown["LambdaFunctionConfigurations"]
     assert record["s3"]["configurationId"] == entry["Id"]
     assert (entry["LambdaFunctionArn"], entry["Events"]) == (arn, ["s3:ObjectCreated:*"])
+
+
+def test_each_write_is_told_by_its_own_name(s3: Any, sqs: Any) -> None:
+    every = ("s3:ObjectCreated:*", "s3:ObjectRemoved:*", "s3:ObjectTagging:*")
+    bucket, inbox = watch(s3, sqs, *every)
+    at = {"Bucket": bucket, "Key": "k"}
+    told: list[dict[str, Any]] = []
+
+    def tell(name: str) -> None:
+        record = inbox.record()
+        assert record["eventName"] == name
+        told.append(record["s3"]["object"])
+
+    s3.put_object(**at, Body=b"one")
+    tell("ObjectCreated:Put")
+    s3.copy_object(Bucket=bucket, Key="copy", CopySource=at)
+    tell("ObjectCreated:Copy")
+    upload = {**at, "UploadId": s3.create_multipart_upload(**at)["UploadId"]}
+    part = s3.upload_part(**upload, PartNumber=1, Body=b"whole")["ETag"]
+    parts = {"Parts": [{"PartNumber": 1, "ETag": part}]}
+    s3.complete_multipart_upload(**upload, MultipartUpload=parts)
+    tell("ObjectCreated:CompleteMultipartUpload")
+    assert (told[-1]["size"], told[-1]["eTag"].endswith("-1")) == (5, True)
+    s3.put_object_tagging(**at, Tagging={"TagSet": [{"Key": "a", "Value": "b"}]})
+    tell("ObjectTagging:Put")
+    s3.delete_object_tagging(**at)
+    tell("ObjectTagging:Delete")
+    s3.delete_object(**at)
+    tell("ObjectRemoved:Delete")
+    s3.delete_objects(Bucket=bucket, Delete={"Objects": [{"Key": "copy"}]})
+    tell("ObjectRemoved:Delete")
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    first = s3.put_object(**at, Body=b"two")["VersionId"]
+    tell("ObjectCreated:Put")
+    assert told[-1]["versionId"] == first
+    marker = s3.delete_object(**at)["VersionId"]
+    tell("ObjectRemoved:DeleteMarkerCreated")
+    assert told[-1]["versionId"] == marker
+    s3.delete_object(**at, VersionId=first)
+    tell("ObjectRemoved:Delete")
+    order = [one["sequencer"] for one in told if one["key"] == "k" and "sequencer" in one]
+    assert order[:2] == sorted(order[:2])
+
+
+def test_only_keys_that_fit_the_filter_are_told(s3: Any, sqs: Any) -> None:
+    rules = [{"Name": "prefix", "Value": "in/"}, {"Name": "Suffix", "Value": ".jpg"}]
+    bucket, inbox = watch(s3, sqs, "s3:ObjectCreated:*", Filter={"Key": {"FilterRules": rules}})
+    for key in ("out/a.jpg", "in/a.png", "in/a.jpg", "x", "in/b.jpg"):
+        s3.put_object(Bucket=bucket, Key=key, Body=b"x")
+    assert [inbox.record()["s3"]["object"]["key"] for _ in "ab"] == ["in/a.jpg", "in/b.jpg"]
+    shown = s3.get_bucket_notification_configuration(Bucket=bucket)
+    [entry] = shown["QueueConfigurations"]
+    kept = entry["Filter"]["Key"]["FilterRules"]
+    assert [rule["Value"] for rule in kept] == ["in/", ".jpg"]
+
+
+def test_a_configuration_is_replaced_as_a_whole_and_a_write_that_fails_is_not_told(
+    s3: Any, sqs: Any
+) -> None:
+    bucket, inbox = watch(s3, sqs, "s3:ObjectCreated:*")
+    s3.put_object(Bucket=bucket, Key="k", Body=b"x")
+    put = {"Bucket": bucket, "Key": "k", "Body": b"y", "IfNoneMatch": "*"}
+    assert refusal(s3.put_object, **put) == ("PreconditionFailed", 412)
+    assert inbox.record()["s3"]["object"]["size"] == 1
+    other = Inbox(sqs, new_bucket(s3))
+    entry = {"QueueArn": inbox.arn, "Events": ["s3:ObjectRemoved:*"]}
+    s3.put_bucket_notification_configuration(
+        Bucket=bucket, NotificationConfiguration={"QueueConfigurations": [entry]}
+    )
+    s3.put_object(Bucket=bucket, Key="k", Body=b"x")
+    s3.delete_object(Bucket=bucket, Key="k")
+    assert inbox.record()["eventName"] == "ObjectRemoved:Delete"  # no second test event either
+    s3.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration={})
+    assert "QueueConfigurations" not in s3.get_bucket_notification_configuration(Bucket=bucket)
+    assert other.url
+
+
+def test_a_configuration_that_cannot_be_is_refused_and_leaves_what_was(s3: Any, sqs: Any) -> None:
+    bucket, inbox = watch(s3, sqs, "s3:ObjectCreated:Put")
+
+    def refused(*entries: dict[str, Any], kind: str = "QueueConfigurations") -> tuple[str, int]:
+        return refusal(
+            s3.put_bucket_notification_configuration,
+            Bucket=bucket,
+            NotificationConfiguration={kind: list(entries)},
+        )
+
+    queue = {"QueueArn": inbox.arn, "Events": ["s3:ObjectCreated:*"]}
+    bad = ("InvalidArgument", 400)
+    twice = {"Key": {"FilterRules": [{"Name": "prefix", "Value": v} for v in "ab"]}}
+    assert refused(queue, {**queue, "Events": ["s3:ObjectCreated:Put"]}) == bad
+    assert refused({**queue, "Filter": twice}) == bad
+    assert refused({**queue, "QueueArn": "arn:aws:sqs:us-east-1:000000000000:absent"}) == bad
+    assert refused({**queue, "QueueArn": "no arn"}) == bad
+    assert refused({**queue, "QueueArn": inbox.arn.replace("sqs", "sns")}) == bad
+    assert refused({**queue, "QueueArn": Inbox(sqs, new_bucket(s3), allowed=False).arn}) == bad
+    absent = "arn:aws:lambda:us-east-1:000000000000:function:absent"
+    function = {"LambdaFunctionArn": absent, "Events": ["s3:ObjectCreated:*"]}
+    assert refused(function, kind="LambdaFunctionConfigurations") == bad
+    [entry] = s3.get_bucket_notification_configuration(Bucket=bucket)["QueueConfigurations"]
+    assert entry["Events"] == ["s3:ObjectCreated:Put"]
+    s3.put_bucket_notification_configuration(
+        Bucket=bucket,
+        NotificationConfiguration={"LambdaFunctionConfigurations": [function]},
+        SkipDestinationValidation=True,
+    )
+
+
+def test_an_event_of_another_name_is_refused(server: RunningServer, sqs: Any) -> None:
+    s3 = server.client("s3", parameter_validation=False)
+    bucket = new_bucket(s3)
+    inbox = Inbox(sqs, bucket)
+    entry = {"QueueArn": inbox.arn, "Events": ["s3:ObjectPondered"]}
+    assert refusal(
+        s3.put_bucket_notification_configuration,
+        Bucket=bucket,
+        NotificationConfiguration={"QueueConfigurations": [entry]},
+    ) == ("InvalidArgument", 400)

@@ -18,6 +18,32 @@ LISTS = {
 }
 """The members of a NotificationConfiguration, and where each entry names its target."""
 
+EVENTS = frozenset(
+    f"s3:{family}{name}"
+    for family, names in {
+        "IntelligentTiering": ("",),
+        "LifecycleExpiration": (":*", ":Delete", ":DeleteMarkerCreated"),
+        "LifecycleTransition": ("",),
+        "ObjectAcl": (":Put",),
+        "ObjectAnnotation": (":*", ":Put", ":Delete"),
+        "ObjectCreated": (":*", ":Put", ":Post", ":Copy", ":CompleteMultipartUpload"),
+        "ObjectRemoved": (":*", ":Delete", ":DeleteMarkerCreated"),
+        "ObjectRestore": (":*", ":Post", ":Completed", ":Delete"),
+        "ObjectRetention": (":Put",),
+        "ObjectTagging": (":*", ":Put", ":Delete"),
+        "ReducedRedundancyLostObject": ("",),
+        "Replication": (
+            ":*",
+            ":OperationFailedReplication",
+            ":OperationNotTracked",
+            ":OperationMissedThreshold",
+            ":OperationReplicatedAfterThreshold",
+        ),
+    }.items()
+    for name in names
+)
+"""[B] Event. Only what is created, removed and tagged ever happens here."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:

@@ -8,7 +8,7 @@ from typing import Any
 
 from lambent.services.s3.calls import Answer, Call, S3Handler
 from lambent.services.s3.errors import S3Error, invalid_argument, not_implemented
-from lambent.services.s3.filters import LISTS, Rule, find_overlap, rules_of
+from lambent.services.s3.filters import EVENTS, LISTS, Rule, find_overlap, rules_of
 from lambent.services.s3.model import Bucket
 from lambent.services.s3.notify import sender_of
 from lambent.services.s3.records import build_test
@@ -120,6 +120,8 @@ def _check_entry(name: str, entry: Mapping[str, Any]) -> None:
     parts = arn.split(":", 5)
     if len(parts) < 6 or parts[0] != "arn" or parts[2] != service:
         raise invalid_argument("The ARN could not be parsed", noun, arn)
+    if not set(entry["Events"]) <= EVENTS:
+        raise invalid_argument("A specified event is not supported for notifications.")
     seen: set[str] = set()
     key_filter = (entry.get("Filter") or {}).get("Key") or {}
     for rule in key_filter.get("FilterRules") or ():

@@ -59,7 +59,8 @@ def build_record(happening: Happening, configuration_id: str) -> str:
         item["eTag"] = "d41d8cd98f00b204e9800998ecf8427e"  # of nothing, as AWS has it
     if version.version_id != NULL_VERSION:
         item["versionId"] = version.version_id
-    item["sequencer"] = sequencer(version)
+    if not happening.event.startswith("ObjectTagging"):  # [UG] those that create and delete have it
+        item["sequencer"] = sequencer(version)
     record = {
         "eventVersion": "2.3" if happening.event.startswith("ObjectTagging") else "2.1",
         "eventSource": "aws:s3",
