@@ -17,7 +17,7 @@ from lambent.control.testing import running_control
 ROUTED = frozenset({"Invoke", "InvokeAsync", "InvokeWithResponseStream"})
 """Answered by routes of their own in `gateway`, not by a handler."""
 
-_UNPOLLED = "checked and kept; nothing polls the sources yet"
+_UNPOLLED = "queues are polled; mappings of other kinds of source are checked and kept"
 _ONE_PROVIDER = "checked and kept; this host is the one provider, whatever its requirements say"
 
 STORED: Mapping[str, str] = {

@@ -9,11 +9,8 @@ from botocore.exceptions import ClientError
 
 from tests.conftest import RunningServer
 
-_DONE_AT_ONCE = "a change is done when it is answered: no mapping is ever between two states"
 _QUEUED = "a change that comes during another waits for it instead of being refused"
 CANNOT_OCCUR = {
-    ("UpdateEventSourceMapping", "ResourceInUseException"): _DONE_AT_ONCE,
-    ("DeleteEventSourceMapping", "ResourceInUseException"): _DONE_AT_ONCE,
     ("DeleteEventSourceMapping", "ResourceConflictException"): _QUEUED,
     ("GetEventSourceMapping", "InvalidParameterValueException"): "any 36 characters are an id",
     ("DeleteEventSourceMapping", "InvalidParameterValueException"): "any 36 characters are an id",

@@ -8,7 +8,7 @@ from typing import Any
 from lambent.api.pages import with_marker
 from lambent.control.event_sources import Answer, EventSources
 from lambent.domain.arns import parse_function_ref
-from lambent.domain.event_source import EventSourceMapping, MappingState, SourceType
+from lambent.domain.event_source import EventSourceMapping, SourceType
 from lambent.domain.request import Handler, RequestContext
 
 Shape = dict[str, Any]
@@ -35,7 +35,7 @@ class EventSourceOperations:
         return _format(await self._sources.create(params), context)
 
     async def get(self, params: Shape, context: RequestContext) -> Shape:
-        return _format(_settled(self._sources.get(params["UUID"])), context)
+        return self._show(self._sources.find(params["UUID"]), context)
 
     async def list(self, params: Shape, context: RequestContext) -> Shape:
         name = params.get("FunctionName")
@@ -45,9 +45,7 @@ class EventSourceOperations:
             marker=params.get("Marker"),
             items_max=params.get("MaxItems"),
         )
-        result: Shape = {
-            "EventSourceMappings": [_format(_settled(one), context) for one in page.items]
-        }
+        result: Shape = {"EventSourceMappings": [self._show(one, context) for one in page.items]}
         return with_marker(result, page.next_marker)
 
     async def update(self, params: Shape, context: RequestContext) -> Shape:
@@ -56,9 +54,10 @@ class EventSourceOperations:
     async def delete(self, params: Shape, context: RequestContext) -> Shape:
         return _format(await self._sources.delete(params["UUID"]), context)
 
-
-def _settled(mapping: EventSourceMapping) -> Answer:
-    return mapping, MappingState.ENABLED if mapping.enabled else MappingState.DISABLED
+    def _show(self, mapping: EventSourceMapping, context: RequestContext) -> Shape:
+        shape = _format(self._sources.shown(mapping), context)
+        result = self._sources.result(mapping.uuid)
+        return shape if result is None else {**shape, "LastProcessingResult": result}
 
 
 def _format(answer: Answer, context: RequestContext) -> Shape:

@@ -25,6 +25,7 @@ from lambent.app.backend import (
 )
 from lambent.app.delivery import Around, make_courier, make_events, make_queue
 from lambent.app.images import make_images
+from lambent.app.sources import make_sources
 from lambent.clock import SystemClock
 from lambent.control.downloads import load_downloads
 from lambent.control.packages import Packages
@@ -166,6 +167,7 @@ class Server:
             surroundings, self.queue, self.plane, self.sqs, self.logs, delay_scale
         )
         self.events = make_events(surroundings, self.queue, self.courier)
+        self.sources = make_sources(surroundings, self.invoker, self.plane, self.sqs)
         self.s3 = S3(
             self.database,
             account=self.account,
@@ -285,6 +287,7 @@ class Server:
         await self.queue.start()
         await self.courier.start()
         self.events.resume()
+        self.sources.start(self.plane.event_sources.every())
         snap_start = SnapStart(self.registry, self.snapshots, self._tasks)
         self.plane.versions.begin_snapshot = snap_start.begin
         snap_start.resume()
@@ -302,9 +305,11 @@ class Server:
         self.queue.stop()
         self.courier.stop()
         self.events.stop()
+        self.sources.stop()
         self.sqs.stop()
         self.http.drain()
         await self.invoker.drain()
+        await self.sources.ended()
         await asyncio.sleep(0)  # the last answers leave before their connections
         self.http.drain()
 
@@ -312,6 +317,7 @@ class Server:
         """End every process and store what is pending; also after a start that failed."""
         self.queue.close()
         self.courier.close()
+        self.sources.close()
         self.plane.image_functions.close()
         self.images.close()
         self._pulling.shutdown(wait=False, cancel_futures=True)
@@ -332,6 +338,7 @@ class Server:
 
     async def reset(self) -> None:
         """Back to empty: functions, layers, roles, logs, bill; environments end."""
+        self.sources.reset()
         await self.courier.reset()
         await self.queue.reset()
         await self.registry.reset()

@@ -1,7 +1,7 @@
-"""Event source mappings: kept and checked. Nothing polls their sources yet.
+"""Event source mappings: kept and checked; `Live` polls their sources.
 
-A change is done when it is answered; the answer says Creating, Updating, Enabling, Disabling or
-Deleting as AWS's does, and the next look finds it done.
+A change is stored when it is answered; the answer says Creating, Updating, Enabling, Disabling or
+Deleting as AWS's does. The next look finds it done, unless batches run that have to end first.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, Protocol
 
 from lambent.clock import Clock
 from lambent.control import event_source_rules as rules
@@ -37,6 +37,26 @@ Answer = tuple[EventSourceMapping, MappingState]
 """A mapping, and the state to show."""
 
 
+class Live(Protocol):
+    """What polls: it is told of each change that was stored."""
+
+    def created(self, mapping: EventSourceMapping) -> None: ...
+
+    def changed(self, mapping: EventSourceMapping) -> None: ...
+
+    def deleted(self, uuid: str) -> None: ...
+
+    def state(self, uuid: str) -> MappingState | None: ...
+
+    def result(self, uuid: str) -> str | None:
+        """LastProcessingResult; None where there is none yet."""
+        ...
+
+    def deleting(self) -> list[EventSourceMapping]:
+        """Mappings that are not stored any more, of which something runs."""
+        ...
+
+
 class EventSources:
     """The operations on event source mappings of one account."""
 
@@ -52,10 +72,39 @@ class EventSources:
         self._functions = functions
         self._roles = roles
         self._clock = clock
+        self.live: Live | None = None
+        """Set by the app; without it nothing polls."""
+
+    def every(self) -> list[EventSourceMapping]:
+        """Those that are stored."""
+        return list(self._registry.resources.of(EVENT_SOURCE_MAPPINGS, ACCOUNT).values())
+
+    def find(self, key: str) -> EventSourceMapping:
+        """Also one that is being deleted. Raises ResourceNotFoundException."""
+        return self._deleting().get(key) or self.get(key)
+
+    def shown(self, mapping: EventSourceMapping) -> Answer:
+        """With the state that it is in now."""
+        state = self.live.state(mapping.uuid) if self.live is not None else None
+        settled = MappingState.ENABLED if mapping.enabled else MappingState.DISABLED
+        return mapping, state or settled
+
+    def result(self, key: str) -> str | None:
+        """LastProcessingResult; None where there is none yet."""
+        return None if self.live is None else self.live.result(key)
+
+    def _deleting(self) -> dict[str, EventSourceMapping]:
+        return {} if self.live is None else {one.uuid: one for one in self.live.deleting()}
 
     def get(self, key: str) -> EventSourceMapping:
-        """Raises ResourceNotFoundException."""
+        """Raises ResourceNotFoundException, and ResourceInUseException while it is deleted."""
         found = self._registry.resources.get(EVENT_SOURCE_MAPPINGS, ACCOUNT, key)
+        if found is None and key in self._deleting():
+            raise LambdaError(  # the text is UNVERIFIED
+                "ResourceInUseException",
+                "Cannot update the event source mapping because it is in use.",
+                Type="User",
+            )
         if found is None:
             raise resource_not_found("The resource you requested does not exist.")
         return found
@@ -76,7 +125,8 @@ class EventSources:
         items_max: int | None,
     ) -> Page[EventSourceMapping]:
         """Those of one source, of one function (with just that qualifier), or all."""
-        every = self._registry.resources.of(EVENT_SOURCE_MAPPINGS, ACCOUNT)
+        stored = self._registry.resources.of(EVENT_SOURCE_MAPPINGS, ACCOUNT)
+        every = {**stored, **self._deleting()}
         keys = [
             key
             for key, one in every.items()
@@ -119,6 +169,8 @@ class EventSources:
             self._refuse_duplicate(mapping)
             self._check_role(mapping)
             await self._put(mapping)
+            if self.live is not None:
+                self.live.created(mapping)
         return mapping, MappingState.CREATING
 
     async def update(self, key: str, params: Mapping[str, Any]) -> Answer:
@@ -143,6 +195,8 @@ class EventSources:
                 self._refuse_duplicate(changed)
             self._check_role(changed)
             await self._put(changed)
+            if self.live is not None:
+                self.live.changed(changed)
         if changed.enabled == current.enabled:
             return changed, MappingState.UPDATING
         return changed, MappingState.ENABLING if changed.enabled else MappingState.DISABLING
@@ -153,6 +207,8 @@ class EventSources:
             await self._registry.change(
                 self._registry.begin(), [Remove(EVENT_SOURCE_MAPPINGS, ACCOUNT, key)]
             )
+            if self.live is not None:
+                self.live.deleted(key)
         return mapping, MappingState.DELETING
 
     # Taggable

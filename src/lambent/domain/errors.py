@@ -23,6 +23,18 @@ class LambdaError(Exception):
         self.members: Mapping[str, object] = members
 
 
+NOT_RUN = frozenset(
+    {
+        "TooManyRequestsException",
+        "ServiceException",
+        "ResourceConflictException",
+        "SnapStartNotReadyException",
+        "SnapStartRegenerationFailureException",
+    }
+)
+"""Codes of invocations that did not reach the function: it may be run later."""
+
+
 class PlatformFault(Exception):
     """Lambent's own fault: becomes ServiceException 500 at the edge and is logged there, once."""
 

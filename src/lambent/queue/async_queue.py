@@ -16,7 +16,7 @@ from typing import Protocol
 
 from lambent.clock import Clock
 from lambent.domain.arns import Account, parse_function_ref
-from lambent.domain.errors import LambdaError, PlatformFault
+from lambent.domain.errors import NOT_RUN, LambdaError, PlatformFault
 from lambent.domain.event import AsyncEvent, Delivery
 from lambent.domain.ids import new_request_id
 from lambent.domain.invocation import Invocation, Outcome
@@ -38,15 +38,6 @@ DISCARDS_MAX = 10_000
 TIMER_S_MAX = 3_600.0
 LOADED_AT_ONCE = 32
 LOAD_AGAIN_S = 5.0
-_NOT_RUN = frozenset(
-    {
-        "TooManyRequestsException",
-        "ServiceException",
-        "ResourceConflictException",
-        "SnapStartNotReadyException",
-        "SnapStartRegenerationFailureException",
-    }
-)
 
 
 class Deliveries(Protocol):
@@ -415,7 +406,7 @@ class AsyncQueue:
 def _result_of(error: LambdaError) -> Result:
     if error.code == "ResourceNotFoundException":
         return Result.GONE
-    return Result.NOT_RUN if error.code in _NOT_RUN else Result.FUNCTION_FAILED
+    return Result.NOT_RUN if error.code in NOT_RUN else Result.FUNCTION_FAILED
 
 
 def _warn(event: AsyncEvent, ended: Ended, target: str) -> None:

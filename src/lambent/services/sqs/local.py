@@ -35,6 +35,10 @@ class LocalQueues:
         queue = self._queues.find_arn(arn)
         return None if queue is None else queue.config
 
+    def visibility_s(self, arn: str) -> int:
+        """For how long a received message is nobody else's."""
+        return self._queue(arn).config.visibility_s
+
     def prepare(
         self,
         arn: str,
