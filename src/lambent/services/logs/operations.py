@@ -10,7 +10,7 @@ from lambent.clock import Clock
 from lambent.domain.errors import LambdaError, not_supported
 from lambent.domain.request import Handler, RequestContext
 from lambent.services.logs import model
-from lambent.services.logs.pattern import parse_filter_pattern
+from lambent.services.logs.patterns import parse_filter_pattern
 from lambent.services.logs.put import decide_put
 from lambent.store.log_query import TIME_MAX, EventQuery, Position
 from lambent.store.log_rows import (
@@ -189,6 +189,7 @@ class Logs:
             )
         names = params.get("logStreamNames")
         after, backward = self._parse_filter_start(params)
+        pattern = parse_filter_pattern(params.get("filterPattern", ""))
         query = EventQuery(
             group=_group_name(params, context),
             streams=None if names is None else tuple(names),
@@ -198,7 +199,7 @@ class Logs:
             after=after,
             backward=backward,
             limit=params.get("limit", EVENTS_MAX),
-            matches=parse_filter_pattern(params.get("filterPattern", "")),
+            matches=None if pattern is None else pattern.matches,
         )
         page = await _translated(self._store.find_events(query))
         result: Result = {

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lambent.services.logs.regex import InvalidRegex, Regex
+from lambent.services.logs.patterns.regex import InvalidRegex, Regex
 
 
 @pytest.mark.parametrize(
