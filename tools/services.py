@@ -21,9 +21,11 @@ from lambent.clock import ManualClock
 from lambent.domain.arns import Account
 from lambent.services.delivery.courier import Courier
 from lambent.services.events import EventBridge
+from lambent.services.logs import Logs
 from lambent.services.s3 import S3
 from lambent.services.sqs import Sqs
 from lambent.store.database import Database
+from lambent.store.logs import LogStore
 from lambent.tasks import Tasks
 
 
@@ -125,6 +127,42 @@ def _s3() -> Iterable[str]:
     return asyncio.run(collect())
 
 
+def _logs() -> Iterable[str]:
+    async def collect() -> frozenset[str]:
+        with tempfile.TemporaryDirectory() as folder:
+            async with asyncio.TaskGroup() as group:
+                around: dict[str, Any] = {
+                    "account": Account(),
+                    "clock": ManualClock(),
+                    "tasks": Tasks(group),
+                    "database": Database(Path(folder) / "lambent.db"),
+                }
+                courier = Courier(targets={}, **around)
+                store = LogStore(Path(folder) / "logs.db")
+                logs = Logs(store, courier=courier, **around)
+                await store.close()
+                return frozenset([*logs.operations, *logs.streams])
+
+    return asyncio.run(collect())
+
+
+LOGS = Page(
+    service="logs",
+    title="CloudWatch Logs",
+    about="""\
+What functions print is here at most 0.2 s later. What PutLogEvents accepted is on disk. A group
+holds 64 MB on disk; beyond it the oldest events go.
+""",
+    handled=_logs,
+    stored={"PutMetricFilter": "there are no metrics yet; TestMetricFilter shows what would match"},
+    remarks={
+        "DescribeLogGroups": "of the class STANDARD, the only one",
+        "PutSubscriptionFilter": "to functions; distribution means nothing to them",
+        "StartLiveTail": "its SDKs put `stream-` before the host: switch that off"
+        " (boto3: `Config(inject_host_prefix=False)`)",
+    },
+)
+
 _NEVER_SET = "tells that there is none: it cannot be set"
 
 S3_PAGE = Page(
@@ -181,7 +219,7 @@ global endpoints.
     },
 )
 
-PAGES = (SQS, S3_PAGE, EVENTS)
+PAGES = (SQS, S3_PAGE, EVENTS, LOGS)
 
 HEAD = """\
 <!-- Written by `make docs` from tools/services.py and the handlers. Do not edit. -->

@@ -14,6 +14,7 @@ from lambent.queue.function_target import FunctionTarget
 from lambent.services.delivery.courier import Courier
 from lambent.services.delivery.gates import FunctionGate, QueueGate, RoleGate
 from lambent.services.events import EventBridge
+from lambent.services.logs import Logs
 from lambent.services.logs.carrier import LogCarrier
 from lambent.services.sqs import Sqs
 from lambent.store.database import Database
@@ -85,3 +86,14 @@ def make_events(around: Around, queue: AsyncQueue, courier: Courier) -> EventBri
     courier.targets["events"] = events.target
     courier.gates["events"] = events.gate
     return events
+
+
+def make_logs(around: Around, store: LogStore, courier: Courier) -> Logs:
+    return Logs(
+        store,
+        database=around.database,
+        courier=courier,
+        account=around.account,
+        clock=around.clock,
+        tasks=around.tasks,
+    )

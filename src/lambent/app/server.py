@@ -23,7 +23,7 @@ from lambent.app.backend import (
     report_of,
     runtime_settings,
 )
-from lambent.app.delivery import Around, make_courier, make_events, make_queue
+from lambent.app.delivery import Around, make_courier, make_events, make_logs, make_queue
 from lambent.app.images import make_images
 from lambent.app.sources import make_sources
 from lambent.clock import SystemClock
@@ -61,7 +61,6 @@ from lambent.placement.snapshots import Snapshots
 from lambent.runtime.catalogue import find_runtimes, how_to_get
 from lambent.services.iam import Iam
 from lambent.services.iam import rows as iam_rows
-from lambent.services.logs import Logs
 from lambent.services.s3 import S3
 from lambent.services.signer import Signer
 from lambent.services.sqs import Sqs
@@ -168,6 +167,7 @@ class Server:
         )
         self.events = make_events(surroundings, self.queue, self.courier)
         self.sources = make_sources(surroundings, self.invoker, self.plane, self.sqs)
+        self.cloudwatch_logs = make_logs(surroundings, self.logs, self.courier)
         self.s3 = S3(
             self.database,
             account=self.account,
@@ -233,6 +233,7 @@ class Server:
         gateway = Gateway(
             account=self.account,
             access=access,
+            streams={"logs": self.cloudwatch_logs.streams},
             operations={
                 "lambda": {
                     **lambda_operations(self.plane, self.s3.reader),
@@ -241,7 +242,7 @@ class Server:
                 "sts": Sts(self.iam.directory, tokens, self.clock).operations,
                 "signer": Signer(self.plane.signing).operations,
                 "iam": self.iam.operations,
-                "logs": Logs(self.logs, clock=self.clock).operations,
+                "logs": self.cloudwatch_logs.operations,
                 "sqs": self.sqs.operations,
                 "events": self.events.operations,
             },
@@ -288,6 +289,7 @@ class Server:
         await self.courier.start()
         self.events.resume()
         self.sources.start(self.plane.event_sources.every())
+        await self.cloudwatch_logs.start()
         snap_start = SnapStart(self.registry, self.snapshots, self._tasks)
         self.plane.versions.begin_snapshot = snap_start.begin
         snap_start.resume()
@@ -306,6 +308,7 @@ class Server:
         self.courier.stop()
         self.events.stop()
         self.sources.stop()
+        self.cloudwatch_logs.stop()
         self.sqs.stop()
         self.http.drain()
         await self.invoker.drain()
@@ -340,6 +343,7 @@ class Server:
         """Back to empty: functions, layers, roles, logs, bill; environments end."""
         self.sources.reset()
         await self.courier.reset()
+        await self.cloudwatch_logs.reset()
         await self.queue.reset()
         await self.registry.reset()
         self.snapshots.drop_all()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,5 +24,17 @@ class RequestContext:
     """Has something done once if the caller leaves before the answer."""
 
 
+@dataclass(frozen=True, slots=True)
+class EventStreamResult:
+    """A result that is a stream of events."""
+
+    member: str
+    """Of the modelled result: the one that is the stream."""
+    events: AsyncGenerator[tuple[str, dict[str, Any]], None]
+    """(event, its members); closed when the client leaves."""
+
+
 Handler = Callable[[dict[str, Any], RequestContext], Awaitable[dict[str, Any]]]
 """One operation: modelled parameters in, modelled result out; raises LambdaError."""
+StreamHandler = Callable[[dict[str, Any], RequestContext], Awaitable[EventStreamResult]]
+"""The same for an operation whose result is a stream."""

@@ -15,8 +15,9 @@ from lambent.domain import limits
 from lambent.domain.arns import Account
 from lambent.domain.errors import LambdaError, PlatformFault, not_supported
 from lambent.domain.ids import new_request_id
-from lambent.domain.request import Handler, RequestContext
+from lambent.domain.request import Handler, RequestContext, StreamHandler
 from lambent.gateway.access import Access
+from lambent.gateway.event_stream_answer import send_events
 from lambent.gateway.invoke_route import InvokeRoute
 from lambent.gateway.invoke_streaming_route import InvokeStreamingRoute
 from lambent.gateway.local import LocalRoutes
@@ -63,6 +64,7 @@ class Gateway:
         account: Account,
         access: Access,
         operations: Mapping[str, Mapping[str, Handler]],
+        streams: Mapping[str, Mapping[str, StreamHandler]],
         invoke: InvokeRoute,
         invoke_streaming: InvokeRoute,
         urls: UrlRoute,
@@ -74,6 +76,7 @@ class Gateway:
         self._account = account
         self._access = access
         self._operations = operations
+        self._streams = streams
         self._invoke = invoke
         self._invoke_streaming = invoke_streaming
         self._urls = urls
@@ -145,7 +148,8 @@ class Gateway:
             wire_request = to_wire(request)
             operation = identify(service, wire_request)
             handler = self._operations.get(service.name, {}).get(operation.name)
-            if handler is None:
+            stream = self._streams.get(service.name, {}).get(operation.name)
+            if handler is None and stream is None:
                 raise not_supported(f"the operation {service.name}:{operation.name}")
             caller = await self._admit(request, service.name)
             wire_request.body = request.body  # without the frames of a chunked one
@@ -163,6 +167,11 @@ class Gateway:
                 on_disconnect=partial(setattr, exchange, "on_disconnect"),
             )
             self._access.authorize(caller, service.name, operation.name, parameters)
+            if stream is not None:
+                events = await stream(parameters, context)
+                await send_events(exchange, operation, events, request_id)
+                return
+            assert handler is not None
             result = await handler(parameters, context)
             response = serialize_response(service, operation, result, request_id)
         except WireError as error:

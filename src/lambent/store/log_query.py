@@ -9,6 +9,7 @@ the heap once no unvisited chunk can hold an earlier one.
 from __future__ import annotations
 
 import heapq
+import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -54,6 +55,7 @@ class LogGroup:
     created_ms: int
     stored_bytes: int
     """On disk, compressed."""
+    retention_days: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +94,18 @@ class EventPage:
     """Where to go on; None when the query was read to its end."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredChunk:
+    """The events of one stream that were stored at once."""
+
+    number: int
+    """Grows with time over all groups."""
+    stream_id: int
+    stream: str
+    first_ordinal: int
+    events: Sequence[RawEvent]
+
+
 class _Span(NamedTuple):
     """A chunk's row without its blob."""
 
@@ -124,13 +138,13 @@ class LogReader:
     ) -> tuple[list[LogGroup], bool]:
         """Groups by name, from beyond `after`; whether there are more."""
         rows = self._connection.execute(
-            "SELECT name, created_ms, disk_bytes FROM log_groups WHERE name > ?"
+            "SELECT name, created_ms, disk_bytes, retention_days FROM log_groups WHERE name > ?"
             " AND substr(name, 1, length(?)) = ? AND instr(name, ?) ORDER BY name LIMIT ?",
             (after, prefix, prefix, pattern, limit + 1),
         ).fetchall()
         groups = [
-            LogGroup(name=name, created_ms=created_ms, stored_bytes=size)
-            for name, created_ms, size in rows[:limit]
+            LogGroup(name=name, created_ms=created_ms, stored_bytes=size, retention_days=days)
+            for name, created_ms, size, days in rows[:limit]
         ]
         return groups, len(rows) > limit
 
@@ -177,6 +191,32 @@ class LogReader:
             chars += len(message)
             last = position
         return EventPage(events=found, more_after=None)
+
+    def tags(self, group: str) -> dict[str, str]:
+        """Raises LogGroupNotFound."""
+        row = self._connection.execute(
+            "SELECT tags FROM log_groups WHERE id = ?", (find_group(self._connection, group),)
+        ).fetchone()
+        return dict(json.loads(row[0]))
+
+    def chunks_after(self, group: str, number: int, limit: int) -> list[StoredChunk]:
+        """What came into the group since, in its order. Raises LogGroupNotFound."""
+        rows = self._connection.execute(
+            "SELECT c.rowid, c.stream_id, s.name, c.first_ordinal, c.blob FROM log_chunks AS c"
+            " JOIN log_streams AS s ON s.id = c.stream_id"
+            " WHERE c.rowid > ? AND +c.group_id = ? ORDER BY c.rowid LIMIT ?",
+            (number, find_group(self._connection, group), limit),
+        ).fetchall()
+        return [
+            StoredChunk(
+                number=number,
+                stream_id=stream_id,
+                stream=stream,
+                first_ordinal=ordinal,
+                events=decode_chunk(blob),
+            )
+            for number, stream_id, stream, ordinal, blob in rows
+        ]
 
     def _stream_names(self, group_id: int, query: EventQuery) -> dict[int, str]:
         """Stream id → name of those that the query covers."""

@@ -9,6 +9,7 @@ commit before it.
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from importlib import resources
@@ -21,8 +22,10 @@ T = TypeVar("T")
 
 StreamKey = tuple[str, str]
 """(log group's name, log stream's name)."""
+MS_PER_DAY = 86_400_000
 Batch = Sequence[tuple[StreamKey, Sequence[RawEvent]]]
 
+_NUMBERS_PER_MS_BITS = 12
 _TRIM_TO = 0.9
 """A group that is over its bound is cut to this part of it, so that trimming is rare."""
 
@@ -66,6 +69,11 @@ class LogFile:
         self._path = path
         self._group_bytes_max = group_bytes_max
         self._ids: dict[StreamKey, tuple[int, int]] = {}
+        self.retention_days: dict[str, int] = {}
+        """Of the groups that do not keep events for ever."""
+        self.last_number = 0
+        """Of the latest chunk. Numbers grow with time, and none is used twice: not even when its
+        row is gone and the server has started anew, unless the clock went back meanwhile."""
         self._open()
 
     def _open(self) -> None:
@@ -73,6 +81,17 @@ class LogFile:
         self._connection.executescript(
             resources.files("lambent.store").joinpath("logs_schema.sql").read_text("utf-8")
         )
+        columns = self._connection.execute("SELECT name FROM pragma_table_info('log_groups')")
+        if ("retention_days",) not in columns.fetchall():  # a file of before there was retention
+            self._connection.execute("ALTER TABLE log_groups ADD COLUMN retention_days INTEGER")
+        self.retention_days = dict(
+            self._connection.execute(
+                "SELECT name, retention_days FROM log_groups WHERE retention_days IS NOT NULL"
+            ).fetchall()
+        )
+        (self.last_number,) = self._connection.execute(
+            "SELECT coalesce(max(rowid), 0) FROM log_chunks"
+        ).fetchone()
 
     def close(self) -> None:
         self._connection.close()
@@ -140,6 +159,7 @@ class LogFile:
             self.forget([key for key in self._ids if key[0] == name])
 
         self._transact(delete, durable=True)
+        self.retention_days.pop(name, None)
 
     def create_stream(self, key: StreamKey, *, now_ms: int) -> None:
         def insert() -> None:
@@ -164,6 +184,60 @@ class LogFile:
             self.forget([key])
 
         self._transact(delete, durable=True)
+
+    def set_tags(self, name: str, change: Callable[[dict[str, str]], dict[str, str]]) -> None:
+        """What `change` makes of the group's tags. Raises LogGroupNotFound, and what it raises."""
+
+        def update() -> None:
+            group_id = find_group(self._connection, name)
+            (text,) = self._connection.execute(
+                "SELECT tags FROM log_groups WHERE id = ?", (group_id,)
+            ).fetchone()
+            self._connection.execute(
+                "UPDATE log_groups SET tags = ? WHERE id = ?",
+                (json.dumps(change(json.loads(text))), group_id),
+            )
+
+        self._transact(update, durable=True)
+
+    def set_retention(self, name: str, days: int | None) -> None:
+        """None keeps events for ever. Raises LogGroupNotFound."""
+
+        def update() -> None:
+            self._connection.execute(
+                "UPDATE log_groups SET retention_days = ? WHERE id = ?",
+                (days, find_group(self._connection, name)),
+            )
+
+        self._transact(update, durable=True)
+        self.retention_days.pop(name, None)
+        if days is not None:
+            self.retention_days[name] = days
+
+    def expire(self, *, now_ms: int) -> None:
+        """Delete the chunks whose every event is older than its group keeps them."""
+
+        def delete() -> None:
+            kept = self._connection.execute(
+                "SELECT id, retention_days FROM log_groups WHERE retention_days IS NOT NULL"
+            ).fetchall()
+            for group_id, days in kept:
+                oldest_ms = now_ms - days * MS_PER_DAY
+                freed = sum(
+                    size
+                    for (size,) in self._connection.execute(
+                        "DELETE FROM log_chunks WHERE group_id = ? AND last_ts < ?"
+                        " RETURNING disk_bytes",
+                        (group_id, oldest_ms),
+                    ).fetchall()
+                )
+                self._connection.execute(
+                    "UPDATE log_groups SET disk_bytes = disk_bytes - ? WHERE id = ?",
+                    (freed, group_id),
+                )
+                self._delete_emptied(group_id, oldest_ms)
+
+        self._transact(delete, durable=False)
 
     def _transact(self, change: Callable[[], T], *, durable: bool) -> T:
         """Run `change` and commit; on any error nothing of it stays, ids are looked up anew."""
@@ -231,10 +305,12 @@ class LogFile:
             ordinal = self._advance(stream_id, chunks, events[-1][2])
             assert ordinal is not None
         for chunk in chunks:
+            self.last_number = max(self.last_number + 1, now_ms << _NUMBERS_PER_MS_BITS)
             self._connection.execute(
-                "INSERT INTO log_chunks (group_id, stream_id, first_ordinal, count, first_ts,"
-                " last_ts, disk_bytes, blob) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO log_chunks (rowid, group_id, stream_id, first_ordinal, count,"
+                " first_ts, last_ts, disk_bytes, blob) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
+                    self.last_number,
                     group_id,
                     stream_id,
                     ordinal,
@@ -295,7 +371,10 @@ class LogFile:
         self._connection.execute(
             "UPDATE log_groups SET disk_bytes = disk_bytes - ? WHERE id = ?", (freed, group_id)
         )
-        # Streams that retention has emptied go too: a bound on chunks must bound the rows.
+        self._delete_emptied(group_id, oldest)
+
+    def _delete_emptied(self, group_id: int, oldest: int) -> None:
+        """Streams that retention has emptied go too: a bound on chunks must bound the rows."""
         self._connection.execute(
             "DELETE FROM log_streams WHERE group_id = ? AND last_ts < ? AND NOT EXISTS"
             " (SELECT 1 FROM log_chunks WHERE stream_id = log_streams.id)",

@@ -28,7 +28,14 @@ from typing import TypeVar
 
 from lambent.domain.limits import LOG_EVENT_BYTES_MAX, LOG_GROUP_BYTES_MAX
 from lambent.store.log_chunks import RawEvent
-from lambent.store.log_query import EventPage, EventQuery, LogGroup, LogReader, LogStreamInfo
+from lambent.store.log_query import (
+    EventPage,
+    EventQuery,
+    LogGroup,
+    LogReader,
+    LogStreamInfo,
+    StoredChunk,
+)
 from lambent.store.log_rows import LogFile, StreamKey
 
 T = TypeVar("T")
@@ -140,6 +147,9 @@ class LogStore:
         self._lock = asyncio.Lock()
         self._written = asyncio.Event()
         self._pressed = asyncio.Event()
+        self.watched: set[str] = set()
+        """Groups whose growth is told to `on_grown`, after it is stored."""
+        self.on_grown: Callable[[str], None] = lambda group: None
 
     # Writing
 
@@ -188,6 +198,7 @@ class LogStore:
             finally:
                 if stored.exception() is None:
                     self._forget(stream for stream, _ in batch)
+                    self._tell_grown({stream.key[0] for stream, events in batch if events})
                 else:
                     self._put_back(batch)
 
@@ -199,6 +210,7 @@ class LogStore:
         now_ms = self._now_ms()
         rows = [(timestamp_ms, message, now_ms) for timestamp_ms, message in events]
         await self._changed(lambda: self._file.put((group, stream), rows, now_ms=now_ms))
+        self._tell_grown({group})
 
     async def create_group(self, name: str, *, tags: Mapping[str, str] | None = None) -> None:
         """Raises LogGroupExists."""
@@ -221,7 +233,48 @@ class LogStore:
         """Raises LogGroupNotFound, LogStreamNotFound."""
         await self._changed(lambda: self._file.delete_stream((group, name)))
 
+    async def change_tags(
+        self, group: str, change: Callable[[dict[str, str]], dict[str, str]]
+    ) -> None:
+        """What `change` (called in the writing thread) makes of the group's tags.
+
+        Raises LogGroupNotFound, and what it raises.
+        """
+        await self._changed(lambda: self._file.set_tags(group, change))
+
+    async def set_retention(self, group: str, days: int | None) -> None:
+        """None keeps events for ever. Raises LogGroupNotFound."""
+        await self._changed(lambda: self._file.set_retention(group, days))
+
+    async def expire(self) -> None:
+        """Delete what its group no longer keeps."""
+        await self._changed(lambda: self._file.expire(now_ms=self._now_ms()))
+
     # Reading
+
+    def retention_days(self, group: str) -> int | None:
+        """How long a group keeps its events; None for ever."""
+        return self._file.retention_days.get(group)
+
+    async def last_number(self) -> int:
+        """Beyond it is what comes from now on: for `find_chunks`."""
+        await self.flush()
+        return await self._write(lambda: self._file.last_number)
+
+    async def find_chunks(
+        self, group: str, *, after: int, limit: int, use: Callable[[list[StoredChunk]], T]
+    ) -> T:
+        """What `use` (called in the reading thread) makes of what came into the group since.
+
+        What is not flushed yet is not among it. Raises LogGroupNotFound.
+        """
+        return await _settled(
+            self._on(self._reading, lambda: use(self._reader.chunks_after(group, after, limit)))
+        )
+
+    async def find_tags(self, group: str) -> dict[str, str]:
+        """Raises LogGroupNotFound."""
+        return await self._read(lambda reader: reader.tags(group))
 
     async def describe_groups(
         self, *, prefix: str = "", pattern: str = "", after: str = "", limit: int = 50
@@ -330,6 +383,10 @@ class LogStore:
             self._mark(stream)
         self.pending_bytes = sum(map(_weight, self._dirty))
         self._bound()
+
+    def _tell_grown(self, groups: set[str]) -> None:
+        for group in self.watched & groups:
+            self.on_grown(group)
 
     def _forget(self, streams: Iterable[LogStream]) -> None:
         """Closed streams that are stored leave memory, on both sides."""

@@ -5,7 +5,8 @@ CREATE TABLE IF NOT EXISTS log_groups (
     name        TEXT NOT NULL UNIQUE,
     created_ms  INTEGER NOT NULL,
     disk_bytes  INTEGER NOT NULL DEFAULT 0,
-    tags        TEXT NOT NULL DEFAULT '{}'
+    tags        TEXT NOT NULL DEFAULT '{}',
+    retention_days INTEGER
 ) STRICT;
 
 -- AUTOINCREMENT: an id is never used twice, so an event's (stream_id, ordinal) names it for ever.

@@ -119,6 +119,17 @@ class EventStream:
             payload = b"" if payload_name is not None else dump_json(encode(event, rest))
         return encode_message(head + encode_headers(headers), payload)
 
+    def encode_exception(self, name: str, members: Mapping[str, Any]) -> bytes:
+        """The modelled error `name`, which ends the stream."""
+        headers = encode_headers(
+            (
+                (":exception-type", name, "string"),
+                (":content-type", "application/json", "string"),
+                (":message-type", "exception", "string"),
+            )
+        )
+        return encode_message(headers, dump_json(encode(self._shape.members[name], members)))
+
 
 def _encode_payload(shape: Shape, value: Any) -> bytes:
     if shape.kind == "blob":

@@ -63,6 +63,9 @@ def check_shape(shape: Any, value: Any, path: str) -> None:
         assert set(shape.required_members) <= set(value), path
         for name, item in value.items():
             check_shape(shape.members[name], item, f"{path}.{name}")
+    elif shape.type_name == "map":
+        for item in value.values():
+            check_shape(shape.value, item, f"{path}{{}}")
     elif shape.type_name == "list":
         assert isinstance(value, list), path
         for item in value:

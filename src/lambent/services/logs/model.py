@@ -93,7 +93,9 @@ def decode_token(token: str) -> str:
         raise invalid_token() from None
 
 
-def describe_group(group: LogGroup, account: Account, *, brief: bool) -> dict[str, Any]:
+def describe_group(
+    group: LogGroup, account: Account, *, brief: bool, metric_filters: int = 0
+) -> dict[str, Any]:
     """A LogGroup; `brief` as for a search by pattern.
 
     Source: LocalStack's recordings of AWS, test_logs_groups.snapshot.json (2026-02-03).
@@ -102,11 +104,13 @@ def describe_group(group: LogGroup, account: Account, *, brief: bool) -> dict[st
     described: dict[str, Any] = {
         "logGroupName": group.name,
         "creationTime": group.created_ms,
-        "metricFilterCount": 0,
+        "metricFilterCount": metric_filters,
         "arn": f"{arn}:*",
         "logGroupClass": "STANDARD",
         "logGroupArn": arn,
     }
+    if group.retention_days is not None:
+        described["retentionInDays"] = group.retention_days
     if not brief:
         described |= {"storedBytes": group.stored_bytes, "deletionProtectionEnabled": False}
     return described

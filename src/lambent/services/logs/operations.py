@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import secrets
+import sqlite3
 from collections.abc import Awaitable, Mapping
 from typing import Any, TypeVar
 
 from lambent.clock import Clock
+from lambent.domain.arns import Account
 from lambent.domain.errors import LambdaError, not_supported
-from lambent.domain.request import Handler, RequestContext
+from lambent.domain.request import Handler, RequestContext, StreamHandler
+from lambent.services.delivery.courier import Courier
 from lambent.services.logs import model
+from lambent.services.logs.filter_operations import FilterOperations
+from lambent.services.logs.filter_rows import Kind
+from lambent.services.logs.filters import Filters
+from lambent.services.logs.group_settings import GroupSettings
+from lambent.services.logs.live_tail import LiveTail
 from lambent.services.logs.patterns import parse_filter_pattern
 from lambent.services.logs.put import decide_put
-from lambent.store.log_query import TIME_MAX, EventQuery, Position
+from lambent.services.logs.subscriptions import Subscriptions
+from lambent.store.database import Database
+from lambent.store.log_query import TIME_MAX, EventQuery, LogGroup, Position
 from lambent.store.log_rows import (
     LogGroupExists,
     LogGroupNotFound,
@@ -20,6 +32,9 @@ from lambent.store.log_rows import (
     LogStreamNotFound,
 )
 from lambent.store.logs import LogStore
+from lambent.tasks import Tasks
+
+log = logging.getLogger("lambent")
 
 T = TypeVar("T")
 Params = dict[str, Any]
@@ -27,19 +42,62 @@ Result = dict[str, Any]
 
 EVENTS_MAX = 10_000
 PAGE_MAX = 50
+EXPIRE_INTERVAL_S = 3_600.0
 _DESCENDING_SINCE_MS = 1_704_067_200_000  # [B] FilterLogEvents.startFromHead: 2024-01-01
 
 
 class Logs:
     """Over the store that running functions write to."""
 
-    def __init__(self, store: LogStore, clock: Clock) -> None:
+    def __init__(
+        self,
+        store: LogStore,
+        *,
+        database: Database,
+        courier: Courier,
+        account: Account,
+        clock: Clock,
+        tasks: Tasks,
+    ) -> None:
         self._store = store
         self._clock = clock
+        self._filters = Filters(database, account)
+        subscriptions = Subscriptions(store, self._filters, courier, account, tasks)
+        self._filter_operations = FilterOperations(store, self._filters, subscriptions, clock)
+        self._settings = GroupSettings(store)
+        self._live_tail = LiveTail(store, account, clock)
+
+    async def start(self) -> None:
+        """Go on with what subscriptions have not sent."""
+        await self._filters.load()
+
+    def stop(self) -> None:
+        """End every Live Tail session."""
+        self._live_tail.close()
+
+    @property
+    def streams(self) -> Mapping[str, StreamHandler]:
+        """The operations whose results are streams."""
+        return self._live_tail.operations
+
+    async def reset(self) -> None:
+        """Forget every filter; the store is cleared by its owner."""
+        await self._filters.clear()
+
+    async def expire(self) -> None:
+        """Delete what no group keeps any more, every hour, for ever; a task of the app."""
+        while True:
+            try:
+                await self._store.expire()
+            except sqlite3.Error as error:
+                log.error("old log events could not be deleted: %s", error)
+            await asyncio.sleep(EXPIRE_INTERVAL_S)
 
     @property
     def operations(self) -> Mapping[str, Handler]:
         return {
+            **self._filter_operations.operations,
+            **self._settings.operations,
             "CreateLogGroup": self.create_log_group,
             "DeleteLogGroup": self.delete_log_group,
             "DescribeLogGroups": self.describe_log_groups,
@@ -65,7 +123,9 @@ class Logs:
         return {}
 
     async def delete_log_group(self, params: Params, context: RequestContext) -> Result:
-        await _translated(self._store.delete_group(params["logGroupName"]))
+        name = params["logGroupName"]
+        await self._filters.remove_group(name)
+        await _translated(self._store.delete_group(name))
         return {}
 
     async def describe_log_groups(self, params: Params, context: RequestContext) -> Result:
@@ -87,7 +147,7 @@ class Logs:
         )
         result: Result = {
             "logGroups": [
-                model.describe_group(group, context.account, brief=bool(pattern))
+                self._describe_group(group, context.account, brief=bool(pattern))
                 for group in groups
             ]
         }
@@ -104,7 +164,11 @@ class Logs:
             groups, _ = await self._store.describe_groups(prefix=name, limit=1)
             found += [group for group in groups if group.name == name]
         account = context.account
-        return {"logGroups": [model.describe_group(group, account, brief=False) for group in found]}
+        return {"logGroups": [self._describe_group(group, account, brief=False) for group in found]}
+
+    def _describe_group(self, group: LogGroup, account: Account, *, brief: bool) -> Result:
+        count = len(self._filters.of(Kind.METRIC, group.name))
+        return model.describe_group(group, account, brief=brief, metric_filters=count)
 
     # Streams
 
@@ -149,7 +213,11 @@ class Logs:
 
     async def put_log_events(self, params: Params, context: RequestContext) -> Result:
         """On disk before it answers. The sequence token is ignored, as AWS does since 2023."""
-        accepted = decide_put(params["logEvents"], now_ms=int(self._clock.wall_s() * 1000))
+        accepted = decide_put(
+            params["logEvents"],
+            now_ms=int(self._clock.wall_s() * 1000),
+            kept_days=self._store.retention_days(params["logGroupName"]),
+        )
         group, stream = params["logGroupName"], params["logStreamName"]
         await _translated(self._store.put_events(group, stream, accepted.events))
         result: Result = {"nextSequenceToken": f"{secrets.randbelow(10**56):056d}"}

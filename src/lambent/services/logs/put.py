@@ -26,8 +26,12 @@ class Accepted:
     """RejectedLogEventsInfo; empty where all was taken."""
 
 
-def decide_put(events: Sequence[dict[str, Any]], *, now_ms: int) -> Accepted:
+def decide_put(
+    events: Sequence[dict[str, Any]], *, now_ms: int, kept_days: int | None = None
+) -> Accepted:
     """Sort out a batch of InputLogEvents. Raises InvalidParameterException.
+
+    `kept_days`: how long the group keeps events, None for ever; what is older is not taken.
 
     Source of the texts: LocalStack's recordings of AWS (order), aws-greengrass-log-manager#59
     (span), nhs-england-tools/terraform-aws-opennext#27 (size).
@@ -46,7 +50,9 @@ def decide_put(events: Sequence[dict[str, Any]], *, now_ms: int) -> Accepted:
         )
     too_old = sum(time < now_ms - AGE_MS_MAX for time in times)
     too_new = sum(time > now_ms + FUTURE_MS_MAX for time in times)
-    taken = events[too_old : len(events) - too_new]
+    oldest_ms = 0 if kept_days is None else now_ms - kept_days * 24 * _MS_PER_HOUR
+    expired = sum(time < oldest_ms for time in times)
+    taken = events[max(too_old, expired) : len(events) - too_new]
     if taken and taken[-1]["timestamp"] - taken[0]["timestamp"] > SPAN_MS_MAX:
         raise invalid_parameter(
             "The batch of log events in a single PutLogEvents request cannot span more than 24"
@@ -55,6 +61,8 @@ def decide_put(events: Sequence[dict[str, Any]], *, now_ms: int) -> Accepted:
     rejected = {}
     if too_old:
         rejected["tooOldLogEventEndIndex"] = too_old
+    if expired:
+        rejected["expiredLogEventEndIndex"] = expired
     if too_new:
         rejected["tooNewLogEventStartIndex"] = len(events) - too_new
     return Accepted(

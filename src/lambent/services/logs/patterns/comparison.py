@@ -16,7 +16,9 @@ Value = str | int | float | bool | None
 Test = Callable[[Value], bool]
 
 OPERATOR = re.compile(r"!=|<=|>=|=|<|>")
-LITERAL = re.compile(r'\s*(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|%(?P<regex>[^%]*)%|(?P<bare>[^\s,&|(){}\[\]"]+))')
+LITERAL = re.compile(
+    r'\s*(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|%(?P<regex>[^%]*)%|(?P<bare>[^\s,&|(){}\[\]"]+))'
+)
 REGEX_MAX = 2
 """Regular expressions in one JSON or space-delimited pattern (same page, Quotas)."""
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")

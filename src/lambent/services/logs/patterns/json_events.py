@@ -21,9 +21,7 @@ from lambent.services.logs.patterns.comparison import (
 from lambent.services.logs.patterns.conditions import Condition, ConditionReader
 from lambent.services.logs.patterns.errors import InvalidPattern
 
-_SELECTOR = re.compile(
-    r"""\$(?P<path>(?:\.[\w-]+|\.?\['[^']+'\]|\.?\["[^"]+"\]|\[\d{1,6}\])+)"""
-)
+_SELECTOR = re.compile(r"""\$(?P<path>(?:\.[\w-]+|\.?\['[^']+'\]|\.?\["[^"]+"\]|\[\d{1,6}\])+)""")
 _STEP = re.compile(
     r"""\.(?P<name>[\w-]+)|\.?\['(?P<single>[^']+)'\]|\.?\["(?P<double>[^"]+)"\]|\[(?P<index>\d+)\]"""
 )

@@ -19,7 +19,7 @@ _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 class TermsPattern:
     """All plain terms must be there and no `-term`.
 
-    Of the `?terms` one must, which count only where there are no other terms. Raises InvalidPattern.
+    Of the `?terms` one must, which count only where there are no others. Raises InvalidPattern.
     """
 
     def __init__(self, text: str) -> None:
@@ -57,9 +57,7 @@ class RegexPattern:
         try:
             self.matches = Regex(expression).search
         except InvalidRegex as error:
-            raise InvalidPattern(
-                f"Invalid regular expression in filter pattern: {error}"
-            ) from None
+            raise InvalidPattern(f"Invalid regular expression in filter pattern: {error}") from None
 
     def extract(self, message: str) -> dict[str, str]:
         """Regular expressions have no groups."""
