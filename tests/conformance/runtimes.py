@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lambent.runtime.catalogue import find_runtimes
+from tests.javas import compile_java, core_jar, find_jdks
 
 FUNCTIONS = Path(__file__).parent / "functions"
 
@@ -21,13 +22,17 @@ class Language:
     handler: str
     error_type: str
     """Of the error that the function raises on purpose."""
-    files: Callable[[Path], Mapping[str, bytes]]
-    """What the package holds; may build it, in the folder given."""
+    files: Callable[[Path, Path], Mapping[str, bytes]]
+    """What the package holds; may build it, in the folder given, with AWS's client for Java."""
     memory_mib: int = 256
 
 
-def one_file(source: str, name: str) -> Callable[[Path], Mapping[str, bytes]]:
-    return lambda _folder: {name: (FUNCTIONS / source).read_bytes()}
+def one_file(source: str, name: str) -> Callable[[Path, Path], Mapping[str, bytes]]:
+    return lambda _folder, _client: {name: (FUNCTIONS / source).read_bytes()}
+
+
+def java_classes(folder: Path, client: Path) -> Mapping[str, bytes]:
+    return compile_java([FUNCTIONS / "App.java"], folder, [core_jar(client)])
 
 
 LANGUAGES = (
@@ -51,6 +56,13 @@ LANGUAGES = (
         files=one_file("ruby.rb", "app.rb"),
     ),
     Language(
+        prefix="java",
+        handler="App::handleRequest",
+        error_type="java.lang.IllegalArgumentException",
+        files=java_classes,
+        memory_mib=512,
+    ),
+    Language(
         prefix="provided",
         handler="unused",
         error_type="ValueError",
@@ -62,6 +74,7 @@ LANGUAGES = (
 def found() -> dict[str, Language]:
     """Runtime → its language, of the runtimes that this host has."""
     runtimes = find_runtimes({"nodejs": os.environ.get("LAMBENT_NODES", "")}, os.environ)
+    runtimes.update(find_jdks())  # the client that Java needs besides is fetched by a fixture
     return {
         runtime: language
         for runtime in runtimes

@@ -10,7 +10,7 @@ import base64
 import io
 import json
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +18,25 @@ import pytest
 
 from tests.conformance.runtimes import Language, found
 from tests.conftest import ROLE, RunningServer
+from tests.javas import find_jdks
 
 RUNTIMES = found()
 LARGEST = 6_291_556
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+def client(request: pytest.FixtureRequest) -> Path:
+    """AWS's client for Java; not fetched where there is no Java."""
+    if not find_jdks():
+        return Path("/nonexistent")
+    folder: Path = request.getfixturevalue("java_client")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory, client: Path) -> Iterator[RunningServer]:
     data: Path = tmp_path_factory.mktemp("conformance") / "data"
-    running = RunningServer(data_dir=data).start()
+    running = RunningServer(data, ("--java-client", str(client))).start()
     yield running
     running.stop()
 
@@ -44,7 +54,9 @@ def zip_files(files: Any) -> bytes:
 class Function:
     """The suite's function in one runtime."""
 
-    def __init__(self, server: RunningServer, runtime: str, language: Language, folder: Path):
+    def __init__(
+        self, server: RunningServer, runtime: str, language: Language, files: Mapping[str, bytes]
+    ) -> None:
         self.client = server.client("lambda")
         self.name = "conformance-" + runtime.replace(".", "-")
         self.language = language
@@ -58,7 +70,7 @@ class Function:
             Role=ROLE,
             Timeout=20,
             MemorySize=language.memory_mib,
-            Code={"ZipFile": zip_files(language.files(folder))},
+            Code={"ZipFile": zip_files(files)},
             Layers=[layer["LayerVersionArn"]],
             Environment={"Variables": {"MINE": "yes"}},
         )
@@ -84,10 +96,12 @@ class Function:
 def function(
     request: pytest.FixtureRequest,
     server: RunningServer,
+    client: Path,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Function:
     language = RUNTIMES[request.param]
-    return Function(server, request.param, language, tmp_path_factory.mktemp(request.param))
+    files = language.files(tmp_path_factory.mktemp(request.param), client)
+    return Function(server, request.param, language, files)
 
 
 def test_echo(function: Function) -> None:
