@@ -150,6 +150,10 @@ def test_an_exception_is_the_answer_and_the_environment_stays(make: Make) -> Non
     assert failed.value["errorMessage"] == "it failed"
     assert failed.value["errorType"] == "java.lang.IllegalArgumentException"
     assert failed.value["stackTrace"][0].startswith("example.Handlers$Fail.handleRequest(")
+    log = failed.log.splitlines()
+    assert log[1] == "it failed: java.lang.IllegalArgumentException"
+    assert log[2] == "java.lang.IllegalArgumentException: it failed"
+    assert log[-2].startswith("END RequestId: ")
     after = fail({"how": "not at all"})
     assert after.value == "fine"
     assert "Init Duration" not in after.log

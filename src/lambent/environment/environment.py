@@ -97,7 +97,7 @@ class Environment:
         self._outstanding: Result | None = None
         """In EXTENDED: what is answered with the report, for its caller wants the log."""
         self._runtime_ms: float | None = None
-        """In EXTENDED: how long the runtime took."""
+        """In EXTENDED: how long the runtime took, where there are extensions."""
 
     # What the pool asks
 
@@ -166,7 +166,7 @@ class Environment:
         if len(payload) > limits.RESPONSE_BYTES_MAX:
             payload, error = b"", failures.RESPONSE_TOO_LARGE
         self._response = (payload, error)
-        self._apply(self._guest.answered)
+        self._apply(self._guest.answered(failed=error is not None))
 
     # A streamed response
 
@@ -202,7 +202,7 @@ class Environment:
         assert self._stream is not None
         self._stream.flush(self._clock.now())
         self._response = (payload, error)
-        self._apply(self._guest.answered)
+        self._apply(self._guest.answered(failed=error is not None))
 
     def _close_stream(self) -> None:
         stream, self._stream = self._stream, None
@@ -274,7 +274,8 @@ class Environment:
         payload, error = self._response
         lease = self._lease
         assert lease is not None
-        self._runtime_ms = (self._clock.now() - self._started) * 1000
+        if self._guest.extends:
+            self._runtime_ms = (self._clock.now() - self._started) * 1000
         if lease.invocation.log_tail:
             self._outstanding = payload if error is None else error
         else:

@@ -102,9 +102,8 @@ class Guest(asyncio.Protocol):
         self._hears: http_link.Listener = host
         """Who is told what the runtime says: the host, or first its extensions."""
         self._extended: Extended | None = None
-        self._extends = False
-        self.answered = Event.ANSWERED if self.asks else Event.RESPONDED
-        """What it is when the runtime has answered."""
+        self.extends = False
+        """Whether extensions have to be done as well."""
         self._leaving = 0
         self._after: list[Callable[[], None]] = []
 
@@ -123,7 +122,7 @@ class Guest(asyncio.Protocol):
     def send_invoke(self, invocation: Invocation, deadline_epoch_s: float) -> None:
         """Hand over one invocation. Where nobody is there any more, its end is about to be told."""
         qualifier = invocation.qualifier
-        if self._extends:
+        if self.extends:
             arn = f"{self._version.arn}:{qualifier}" if qualifier else self._version.arn
             assert self._extended is not None
             self._extended.invoke(invocation, arn, deadline_epoch_s)
@@ -186,10 +185,9 @@ class Guest(asyncio.Protocol):
         if http is not None:
             http.close()
         extended, self._extended = self._extended, None
-        leaves = self._extends and sandbox is not None and not sandbox.exited.done()
-        self._extends = False
+        leaves = self.extends and sandbox is not None and not sandbox.exited.done()
+        self.extends = False
         self._hears = self._host
-        self.answered = Event.ANSWERED if self.asks else Event.RESPONDED
         if extended is not None and sandbox is not None and leaves:
             self._channel.hand_over(Farewell(self._out))
             self._leaving += 1
@@ -235,13 +233,21 @@ class Guest(asyncio.Protocol):
     def on_read(self) -> None:
         self._hears.on_read()
 
+    def answered(self, *, failed: bool) -> Event:
+        """What it is when the runtime has answered.
+
+        AWS's client for Java logs an error once that is told: END waits until it asks again.
+        """
+        if self.extends or (self.asks and failed):
+            return Event.EXTENDED
+        return Event.ANSWERED if self.asks else Event.RESPONDED
+
     # extended.Runtime
 
     def extend(self) -> None:
         assert self._extended is not None
-        self._extends = True
+        self.extends = True
         self._hears = self._extended
-        self.answered = Event.EXTENDED
 
     def adopt(self, frames: socket.socket | None) -> None:
         if frames is not None:

@@ -50,7 +50,8 @@ class Event(IntEnum):
     ANSWERED = 10
     """As RESPONDED, by a runtime that will ask for its next invocation: RUNTIME_READY follows."""
     EXTENDED = 11
-    """As ANSWERED, with extensions: RUNTIME_READY follows when they too have asked."""
+    """As ANSWERED, with extensions: RUNTIME_READY follows when they too have asked; or with an
+    error, of which the runtime may still write to the log."""
 
 
 class Action(IntEnum):
