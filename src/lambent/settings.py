@@ -59,6 +59,8 @@ class Settings:
     """Folder of AWS's runtime interface client for Java; empty: the data folder's runtimes/java."""
     maven_repository: str = "https://repo1.maven.org/maven2"
     """Where `lambent runtimes get java` fetches it: Maven Central, or a mirror with its layout."""
+    dotnets: str = ""
+    """More .NETs, as `dotnet8=/path/to/dotnet,…`; found before any other."""
     hot_reload: str = "auto"
     """Folders of the host, separated by commas, under which code may be run in place; `auto`: any
     with open authentication, none with iam."""

@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from lambent.runtime.catalogue import find_runtimes
+from lambent.runtime.catalogue import RUNTIMES, find_runtimes
+from tests import dotnets
 from tests.javas import compile_java, core_jar, find_jdks
 
 FUNCTIONS = Path(__file__).parent / "functions"
@@ -33,6 +34,16 @@ def one_file(source: str, name: str) -> Callable[[Path, Path], Mapping[str, byte
 
 def java_classes(folder: Path, client: Path) -> Mapping[str, bytes]:
     return compile_java([FUNCTIONS / "App.java"], folder, [core_jar(client)])
+
+
+def csharp(folder: Path, _client: Path) -> Mapping[str, bytes]:
+    """The C# function, compiled, beside the interfaces that it is written by."""
+    core = folder / "Amazon.Lambda.Core.dll"
+    target = folder / "Dotnet.dll"
+    interfaces = FUNCTIONS.parent.parent / "execution" / "dotnet" / "Core.cs"
+    files = {core.name: dotnets.compile_library([interfaces], core)}
+    files[target.name] = dotnets.compile_library([FUNCTIONS / "Dotnet.cs"], target, core)
+    return {**files, **dotnets.published("Dotnet")}
 
 
 LANGUAGES = (
@@ -63,6 +74,12 @@ LANGUAGES = (
         memory_mib=512,
     ),
     Language(
+        prefix="dotnet",
+        handler="Dotnet::Function::Handle",
+        error_type="ArgumentException",
+        files=csharp,
+    ),
+    Language(
         prefix="provided",
         handler="unused",
         error_type="ValueError",
@@ -73,11 +90,14 @@ LANGUAGES = (
 
 def found() -> dict[str, Language]:
     """Runtime → its language, of the runtimes that this host has."""
-    runtimes = find_runtimes({"nodejs": os.environ.get("LAMBENT_NODES", "")}, os.environ)
+    runtimes = {*find_runtimes({"nodejs": os.environ.get("LAMBENT_NODES", "")}, os.environ)}
     runtimes.update(find_jdks())  # the client that Java needs besides is fetched by a fixture
+    if dotnets.AVAILABLE:  # a fixture fetches it
+        runtimes.add(dotnets.RUNTIME)
     return {
         runtime: language
-        for runtime in runtimes
+        for runtime in RUNTIMES
+        if runtime in runtimes
         for language in LANGUAGES
         if runtime.startswith(language.prefix)
     }

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from tests import dotnets
 from tests.conformance.runtimes import Language, found
 from tests.conftest import ROLE, RunningServer
 from tests.javas import find_jdks
@@ -36,7 +37,11 @@ def client(request: pytest.FixtureRequest) -> Path:
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory, client: Path) -> Iterator[RunningServer]:
     data: Path = tmp_path_factory.mktemp("conformance") / "data"
-    running = RunningServer(data, ("--java-client", str(client))).start()
+    arguments = ["--java-client", str(client)]
+    if dotnets.RUNTIME in RUNTIMES:
+        arguments += ["--dotnet", f"{dotnets.RUNTIME}={dotnets.dotnet_root()}"]
+        dotnets.get_bootstraps(data)
+    running = RunningServer(data, tuple(arguments)).start()
     yield running
     running.stop()
 

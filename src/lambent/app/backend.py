@@ -17,6 +17,7 @@ from lambent.domain.interpreter import Interpreter
 from lambent.environment.runtime_apis import PORT as RUNTIME_API_PORT
 from lambent.placement.placement import environments_ceiling
 from lambent.runtime.catalogue import FAMILIES, family_of
+from lambent.runtime.families.dotnet import BOOTSTRAPS as DOTNET_BOOTSTRAPS
 from lambent.runtime.families.java import CLIENT as JAVA_CLIENT
 from lambent.runtime.interpreters import inspect_binary, resolve_binary
 from lambent.sandbox.cgroups import detect_cgroups
@@ -157,6 +158,7 @@ def runtime_settings(settings: Settings) -> dict[str, str]:
         "nodejs": settings.nodes,
         "ruby": settings.rubies,
         "java": f"{settings.javas},{JAVA_CLIENT}{java_client_folder(settings)}",
+        "dotnet": f"{settings.dotnets},{DOTNET_BOOTSTRAPS}{dotnet_folder(settings)}",
     }
 
 
@@ -164,6 +166,11 @@ def java_client_folder(settings: Settings) -> Path:
     """What holds AWS's client for Java, in a folder `lib`."""
     given = settings.java_client
     return Path(given).absolute() if given else settings.data_dir.absolute() / "runtimes" / "java"
+
+
+def dotnet_folder(settings: Settings) -> Path:
+    """What holds our bootstrap for .NET, compiled."""
+    return settings.data_dir.absolute() / "runtimes" / "dotnet"
 
 
 def environments_max(settings: Settings) -> int:

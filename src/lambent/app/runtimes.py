@@ -11,7 +11,8 @@ import urllib.request
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from lambent.app.backend import java_client_folder, runtime_settings
+from lambent.app.backend import dotnet_folder, java_client_folder, runtime_settings
+from lambent.app.dotnet_bootstrap import make_bootstraps
 from lambent.app.java_archives import make_archive
 from lambent.cli.serving import settings_overrides
 from lambent.domain.interpreter import Interpreter
@@ -24,13 +25,13 @@ JAR_BYTES_MAX = 16 * 1024 * 1024
 
 
 def runtimes(arguments: argparse.Namespace) -> int:
-    """`lambent runtimes [list]` or `lambent runtimes get java`."""
+    """`lambent runtimes [list]` or `lambent runtimes get java|dotnet`."""
     settings = load_settings(os.environ, settings_overrides(arguments))
     if arguments.action == "get":
         if arguments.language is None:
-            print("lambent: say what to get: `lambent runtimes get java`", file=sys.stderr)
+            print("lambent: say what to get: java or dotnet", file=sys.stderr)
             return 2
-        return _get_java(settings)
+        return _get_java(settings) if arguments.language == "java" else _get_dotnet(settings)
     found = find_runtimes(runtime_settings(settings), os.environ)
     if getattr(arguments, "json", False):
         print(json.dumps(list(runtimes_as_json(found)), indent=2))
@@ -81,6 +82,16 @@ def _get_java(settings: Settings) -> int:
         return 1
     if not javas:
         print("No Java was found on this host: install a JDK or JRE, and run this once more.")
+    return 0
+
+
+def _get_dotnet(settings: Settings) -> int:
+    try:
+        for line in make_bootstraps(settings.dotnets, dotnet_folder(settings), os.environ):
+            print(line)
+    except (OSError, ValueError) as error:
+        print(f"lambent: {error}", file=sys.stderr)
+        return 1
     return 0
 
 

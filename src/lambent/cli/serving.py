@@ -128,10 +128,11 @@ def _add_reports(commands: Any) -> None:
         "runtimes",
         help="the languages that this host has",
         description="List the runtimes that this host has and how to get the others; `get java` "
-        "fetches AWS's runtime interface client for Java from Maven Central.",
+        "fetches AWS's runtime interface client for Java from Maven Central; `get dotnet` compiles "
+        "Lambent's bootstrap for the .NETs of this host.",
     )
     runtimes.add_argument("action", nargs="?", choices=("list", "get"), default="list")
-    runtimes.add_argument("language", nargs="?", choices=("java",), help="of `get`")
+    runtimes.add_argument("language", nargs="?", choices=("java", "dotnet"), help="of `get`")
     runtimes.add_argument(
         "--json", action="store_true", default=argparse.SUPPRESS, help="print JSON, for programs"
     )
@@ -228,6 +229,13 @@ def _add_host_options(parser: argparse.ArgumentParser) -> None:
         "--maven-repository",
         metavar="URL",
         help="where `lambent runtimes get java` fetches: Maven Central, or a mirror of it",
+    )
+    parser.add_argument(
+        "--dotnet",
+        dest="dotnets",
+        action=_JoinRuntimes,
+        metavar="RUNTIME=PATH",
+        help="one more .NET, as dotnet8=/opt/dotnet; repeatable",
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import cast
 
 from lambent.domain.interpreter import Interpreter
-from lambent.runtime.families import java, nodejs, provided, python, ruby
+from lambent.runtime.families import dotnet, java, nodejs, provided, python, ruby
 from lambent.runtime.families.start import Family
 
 FAMILIES: Mapping[str, Family] = {
@@ -14,6 +14,7 @@ FAMILIES: Mapping[str, Family] = {
     "nodejs": cast(Family, nodejs),
     "ruby": cast(Family, ruby),
     "java": cast(Family, java),
+    "dotnet": cast(Family, dotnet),
     "provided": cast(Family, provided),
 }
 """By name; in the order in which they are shown."""
