@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.api.test_s3_forms import post
 from tests.conftest import RUNTIME, make_zip
 from tests.system.auth_world import ACCOUNT, ECHO, World, allow, refusal
 
@@ -116,3 +117,28 @@ def test_s3_auth_a_policy_that_is_none_is_refused(world: World, text: str) -> No
     assert refusal(root.put_bucket_policy, Bucket="auth-malformed", Policy=text)[0] == (
         "MalformedPolicy"
     )
+
+
+def test_s3_auth_a_form_is_posted_by_whom_signed_its_policy(world: World) -> None:
+    root = world.client("s3")
+    root.create_bucket(Bucket="auth-forms")
+    allowed = world.make_user("s3-poster", allow("s3:PutObject"))
+    other = world.make_user("s3-nobody")
+    old = world.client("s3", allowed).generate_presigned_post("auth-forms", "k")["fields"]
+    signed, unknown = (
+        world.client("s3", keys, signature_version="s3v4").generate_presigned_post(
+            "auth-forms", "k"
+        )["fields"]
+        for keys in (allowed, other)
+    )
+    forged = {**signed, "x-amz-signature": "0" * 64}
+    assert post(world.server, "auth-forms", signed, b"x")[0] == 204
+    assert "<Code>InvalidRequest</Code>" in post(world.server, "auth-forms", old, b"y")[2]
+    for fields, code in (
+        (forged, "SignatureDoesNotMatch"),
+        (unknown, "AccessDenied"),
+        ({"key": "k"}, "AccessDenied"),
+    ):
+        status, _, body = post(world.server, "auth-forms", fields, b"y")
+        assert (status, f"<Code>{code}</Code>" in body) == (403, True), body
+    assert root.get_object(Bucket="auth-forms", Key="k")["Body"].read() == b"x"

@@ -58,9 +58,11 @@ async def make_access(
 
 def make_s3_access(access: Access, clock: Clock) -> S3Access:
     """Who may call S3."""
-    if isinstance(access.authentication, IamAuthentication):
-        return IamS3Access(access.authentication)
-    return OpenS3Access(access.authentication, clock)
+    authentication = access.authentication
+    if isinstance(authentication, IamAuthentication):
+        return IamS3Access(authentication)
+    assert isinstance(authentication, OpenAuthentication)
+    return OpenS3Access(authentication, clock)
 
 
 def make_url_access(access: Access, account: Account) -> UrlAccess:

@@ -277,6 +277,7 @@ class Server:
                 self.account,
                 make_s3_access(access, self.clock),
                 access.authorization,
+                self.clock,
                 self._tasks,
                 endpoint=self._endpoint,
             ),

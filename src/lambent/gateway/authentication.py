@@ -18,6 +18,7 @@ from lambent.wire.sigv4 import (
     parse_signature,
     verify,
     verify_head,
+    verify_text,
 )
 
 TEMPORARY = "ASIA"
@@ -67,9 +68,16 @@ class OpenAuthentication:
 
     def caller(self, request: Signable, service: str) -> Caller:
         try:
-            signature = parse_signature(request)
+            return self.caller_of(parse_signature(request))
         except SignatureError:
             return self._directory.root
+
+    @property
+    def root(self) -> Caller:
+        return self._directory.root
+
+    def caller_of(self, signature: Signature) -> Caller:
+        """Whose key it is said to be."""
         session = _session(self._tokens, signature)
         if session is not None:
             known = self._directory.caller_of_session(session)
@@ -115,6 +123,14 @@ class IamAuthentication:
         key = verify_head(signature, request, secret, now_s=now_s)
         self._note_use(caller, signature, service)
         return caller, key
+
+    def caller_of_text(self, signature: Signature, text: str, service: str) -> Caller:
+        """Who signed a text. Raises SignatureError."""
+        self._check_scope(signature, service)
+        secret, caller = self._holder(signature, self._clock.wall_s())
+        verify_text(signature, text, secret)
+        self._note_use(caller, signature, service)
+        return caller
 
     def _note_use(self, caller: Caller, signature: Signature, service: str) -> None:
         if caller.principal.kind == "user" and signature.token is None:

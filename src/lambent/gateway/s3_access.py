@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 from lambent.clock import Clock
-from lambent.gateway.authentication import Authentication, IamAuthentication
+from lambent.gateway.authentication import IamAuthentication, OpenAuthentication
 from lambent.http.message import Request
 from lambent.policy.principal import ANONYMOUS
 from lambent.services.iam.directory import Caller
@@ -16,6 +17,7 @@ from lambent.wire.sigv4 import (
     SignatureError,
     SignatureProblem,
     check_time,
+    parse_form_signature,
     parse_signature,
 )
 
@@ -41,6 +43,10 @@ class Admitted:
 class S3Access(Protocol):
     """Tells who asks."""
 
+    def admit_form(self, fields: Mapping[str, str]) -> Caller:
+        """Who signed the policy of a form, or nobody. Raises S3Error."""
+        ...
+
     def admit(self, request: Request) -> Admitted:
         """Raises S3Error."""
         ...
@@ -49,7 +55,7 @@ class S3Access(Protocol):
 class OpenS3Access:
     """Any credentials do; but a presigned address ends when it says."""
 
-    def __init__(self, authentication: Authentication, clock: Clock) -> None:
+    def __init__(self, authentication: OpenAuthentication, clock: Clock) -> None:
         self._authentication = authentication
         self._clock = clock
 
@@ -65,6 +71,12 @@ class OpenS3Access:
             except SignatureError as error:
                 raise to_s3_error(error, signature) from None
         return Admitted(caller=caller, signature=signature)
+
+    def admit_form(self, fields: Mapping[str, str]) -> Caller:
+        try:
+            return self._authentication.caller_of(parse_form_signature(fields))
+        except SignatureError:
+            return self._authentication.root
 
 
 class IamS3Access:
@@ -83,6 +95,22 @@ class IamS3Access:
                 return Admitted(caller=Caller(ANONYMOUS))
             raise to_s3_error(error, signature) from None
         return Admitted(caller=caller, signature=signature, key=key)
+
+    def admit_form(self, fields: Mapping[str, str]) -> Caller:
+        if "policy" not in fields:
+            return Caller(ANONYMOUS)
+        if "x-amz-signature" not in fields and "signature" in fields:  # as newer regions answer
+            raise S3Error(
+                "InvalidRequest",
+                "The authorization mechanism you have provided is not supported. Please use"
+                " AWS4-HMAC-SHA256.",
+            )
+        signature = None
+        try:
+            signature = parse_form_signature(fields)
+            return self._authentication.caller_of_text(signature, fields["policy"], "s3")
+        except SignatureError as error:
+            raise to_s3_error(error, signature) from None
 
 
 def _is_signed(request: Request) -> bool:

@@ -12,6 +12,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from lambent.clock import Clock
 from lambent.domain.arns import Account
 from lambent.domain.errors import LambdaError, PlatformFault
 from lambent.domain.ids import new_request_id
@@ -19,7 +20,9 @@ from lambent.domain.request import RequestContext
 from lambent.gateway.authorization import Authorization
 from lambent.gateway.s3_access import Admitted, S3Access
 from lambent.gateway.s3_download import send_download
+from lambent.gateway.s3_form import FormInbound
 from lambent.gateway.s3_host import is_for_s3, split_host
+from lambent.gateway.s3_posts import Posts
 from lambent.http.exchange import Exchange
 from lambent.http.message import BodySource, Refusal, Request
 from lambent.services.s3 import S3
@@ -93,6 +96,7 @@ class S3Route:
         account: Account,
         access: S3Access,
         authorization: Authorization | None,
+        clock: Clock,
         tasks: Tasks,
         endpoint: Callable[[Request], str],
     ) -> None:
@@ -103,14 +107,15 @@ class S3Route:
         self._tasks = tasks
         self._endpoint = endpoint
         self._protocol = RestXml()
+        self._posts = Posts(s3, account, access, authorization, clock, endpoint)
 
     def is_for(self, request: Request) -> bool:
         return is_for_s3(request, self._s3.has_bucket)
 
-    def open_body(self, request: Request) -> _Inbound | None:
+    def open_body(self, request: Request) -> _Inbound | FormInbound | None:
         """A sink for bytes that are to be stored; None for what is held whole."""
         if request.method != "PUT":
-            return None
+            return self._posts.open_body(request)
         try:
             opened = self._open(request)
         except (WireError, LambdaError) as error:
@@ -180,12 +185,20 @@ class S3Route:
 
     async def _run(self, exchange: Exchange, request_id: str) -> None:
         request = exchange.request
+        form = self._form(request)
+        if form is not None:
+            await self._posts.answer(exchange, form, request_id)
+            return
         call, operation = self._prepare(exchange, request_id)
         handler = self._s3.operations.get(operation.name)
         if handler is None:
             raise S3Error("NotImplemented", f"Lambent does not support {operation.name} yet.")
         for attempt in range(_ATTEMPTS):
-            answer = await handler(call)
+            try:
+                answer = await handler(call)
+            finally:
+                if call.receiver is not None:
+                    call.receiver.abandon()
             try:
                 await self._send(exchange, operation, answer, request_id)
                 return
@@ -193,6 +206,15 @@ class S3Route:
                 if exchange.answered or attempt == _ATTEMPTS - 1:
                     raise
                 log.debug("%s was replaced while it was read", request.path)
+
+    def _form(self, request: Request) -> FormInbound | None:
+        """What has taken the form that was posted; None where there is none."""
+        if request.sink is not None:
+            return request.sink if isinstance(request.sink, FormInbound) else None
+        form = self._posts.open_body(request)
+        if form is not None:
+            form.take_whole(request.body)
+        return form
 
     def _prepare(self, exchange: Exchange, request_id: str) -> tuple[Call, Operation]:
         """The call, its body and its permission. Raises S3Error, WireError, LambdaError."""

@@ -163,6 +163,32 @@ def _parse_query(query: str) -> Signature:
     )
 
 
+def parse_form_signature(fields: Mapping[str, str]) -> Signature:
+    """That of a form's policy; names of fields in lower case. Raises SignatureError.
+
+    Source: S3 API Reference, "Authenticating requests in browser-based uploads using POST".
+    """
+    if not fields.get("x-amz-signature"):
+        raise SignatureError(SignatureProblem.MISSING, "Missing Authentication Token")
+    return _signature(
+        fields.get("x-amz-credential", ""),
+        "host",
+        fields["x-amz-signature"],
+        fields.get("x-amz-date", ""),
+        token=fields.get("x-amz-security-token"),
+        expires_s=None,
+    )
+
+
+def verify_text(signature: Signature, text: str, secret: str) -> None:
+    """A text that was signed as it is. Raises SignatureError."""
+    key = signing_key(secret, signature.date, signature.region, signature.service)
+    expected = hmac.digest(key, text.encode("utf-8", "replace"), "sha256").hex()
+    wanted = signature.signature.encode("latin-1", "replace")
+    if not hmac.compare_digest(expected.encode(), wanted):
+        raise _mismatch()
+
+
 def _signature(
     credential: str,
     signed_headers: str,

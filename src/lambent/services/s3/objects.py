@@ -44,12 +44,17 @@ class Objects:
     async def put_object(self, call: Call) -> Answer:
         return await self.put(call, event="ObjectCreated:Put")
 
-    async def put(self, call: Call, *, event: str) -> Answer:
-        """Also what a form posts."""
+    async def put(self, call: Call, *, event: str, least: int = 0) -> Answer:
+        """Also what a form posts, of at least so many bytes."""
         bucket = self._state.bucket(call.bucket, call.params)
         describe.check_key(call.key)
         about = describe.parse_about(call.params, bucket)
         received = await call.received()
+        if received.segment.size < least:
+            await self._state.discard(received)
+            raise S3Error(
+                "EntityTooSmall", ProposedSize=received.segment.size, MinSizeAllowed=least
+            )
         if received.checksum is not None:
             about = replace(about, checksum=received.checksum)
         draft = ObjectVersion(

@@ -139,6 +139,7 @@ class Receiver:
         self._job: asyncio.Future[None] | None = None
         self._source: BodySource | None = None
         self._lost = False
+        self._finished = False
         self._error: S3Error | None = None
         self._size = 0
         self._small: list[bytes] = []
@@ -168,6 +169,11 @@ class Receiver:
         if self._job is None:
             self._discard()
 
+    def abandon(self) -> None:
+        """Whoever was to `finish` it is done: nothing of a body that nobody took stays."""
+        if not self._finished:
+            self.lost()
+
     def take_whole(self, body: bytes) -> None:
         """Instead of `take`: a body that came at once. Small ones are worked on right here."""
         if len(body) <= INLINE_BYTES_MAX:
@@ -181,6 +187,7 @@ class Receiver:
 
     async def finish(self) -> Received:
         """The body has ended. Raises S3Error, and leaves nothing, where it is not as declared."""
+        self._finished = True
         while self._job is not None:
             await asyncio.wait([self._job])
         try:
