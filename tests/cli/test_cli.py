@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import select
 import signal
 import subprocess
@@ -288,3 +289,24 @@ def test_reset_empties_a_server_that_allows_it_and_only_that(
         code, out, err = Cli(server, capsys)("reset")
         assert (code, out) == (1, "")
         assert "--allow-reset" in err
+
+
+def test_events_that_fail_are_listed_tried_again_and_dropped(cli: Cli, tmp_path: Path) -> None:
+    source = write(tmp_path / "cli_events.py", FAILING)
+    assert cli("deploy", source)[0] == 0
+    client = cli.server.client("lambda")
+    client.invoke(FunctionName="cli_events", InvocationType="Event", Payload=b"{}")
+    deadline = time.monotonic() + 60
+    while True:
+        queues = {one["FunctionName"]: one for one in cli.json("events")["functions"]}
+        if queues["cli_events"]["Failing"] or time.monotonic() > deadline:
+            break
+    code, out, _ = cli("events")
+    assert code == 0
+    assert re.search(r"^cli_events +1 +[01] +1 ", out, re.MULTILINE)
+    (event,) = cli.json("events", "cli_events")["Events"]
+    assert event["RequestId"] in cli("events", "cli_events")[1]
+    assert cli("events", "cli_events", "--retry")[1].startswith("Tried again: ")
+    assert cli("events", "cli_events", "--drop")[1].startswith("Dropped: ")
+    assert "No event of cli_events waits" in cli("events", "cli_events")[1]
+    assert cli("events", "--drop")[0] == 1

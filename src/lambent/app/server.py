@@ -58,6 +58,7 @@ from lambent.placement.parking import Parking
 from lambent.placement.placement import SWEEP_S, Placement
 from lambent.placement.publisher import Publisher, Specs
 from lambent.placement.snapshots import Snapshots
+from lambent.queue.operator import QueueOperator
 from lambent.runtime.catalogue import find_runtimes, how_to_get
 from lambent.services.iam import Iam
 from lambent.services.iam import rows as iam_rows
@@ -270,6 +271,7 @@ class Server:
                 reset=self.reset if self.settings.allow_reset else None,
                 downloads=downloads,
                 package_path=self.files.zip_path,
+                events=QueueOperator(self.queue, self.database, self.clock),
                 admit=access.admit_operator,
             ),
             s3=S3Route(

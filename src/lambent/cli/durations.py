@@ -22,3 +22,13 @@ def parse_duration_s(text: str) -> float:
     if not parts or "".join(amount + unit for amount, unit in parts) != text:
         raise argparse.ArgumentTypeError(f"{text!r} is not a duration such as 30s, 10m or 1h30m")
     return sum(float(amount) * _UNITS_S[unit] for amount, unit in parts)
+
+
+def format_duration(seconds: float) -> str:
+    """The two largest units, e.g. `1h05m`; below a minute tenths of a second."""
+    if seconds < 60:
+        return f"{seconds:.1f}s"
+    for name, size, smaller, part in (("d", 86_400, "h", 3_600), ("h", 3_600, "m", 60)):
+        if seconds >= size:
+            return f"{int(seconds // size)}{name}{int(seconds % size // part):02d}{smaller}"
+    return f"{int(seconds // 60)}m{int(seconds % 60):02d}s"

@@ -8,6 +8,7 @@ import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, Protocol
+from urllib.parse import unquote
 
 from lambent.domain.errors import LambdaError
 from lambent.http.exchange import Exchange
@@ -19,6 +20,7 @@ FREE = ("/_lambent/health", "/_localstack/health")
 """What anyone may ask, as tools do before they have credentials."""
 DOWNLOADS = "/_lambent/code/"
 """Their addresses carry a signature of their own."""
+EVENTS = "/_lambent/events/"
 JSON = (("content-type", "application/json"),)
 
 
@@ -30,8 +32,20 @@ class Downloads(Protocol):
         ...
 
 
+class EventsOperator(Protocol):
+    """The queue of asynchronous events, for people; each answers what is shown."""
+
+    async def summary(self) -> dict[str, Any]: ...
+
+    async def describe(self, function: str) -> dict[str, Any]: ...
+
+    async def drop(self, function: str) -> dict[str, Any]: ...
+
+    async def retry(self, function: str) -> dict[str, Any]: ...
+
+
 class LocalRoutes:
-    """Health, reset, bill, and the download of code."""
+    """Health, reset, bill, the queue of events, and the download of code."""
 
     def __init__(
         self,
@@ -41,15 +55,17 @@ class LocalRoutes:
         reset: Callable[[], Awaitable[None]] | None,
         downloads: Downloads,
         package_path: Callable[[str], Path],
+        events: EventsOperator,
         admit: Callable[[Request], None] = lambda request: None,
     ) -> None:
-        """`admit` raises WireError or LambdaError for a caller who may not see bill or reset."""
+        """`admit` raises WireError or LambdaError for callers who may not see bill or events."""
         self._admit = admit
         self._health = health
         self._bill = bill
         self._reset = reset
         self._downloads = downloads
         self._package_path = package_path
+        self._events = events
 
     async def handle(self, exchange: Exchange) -> None:
         method, path = exchange.request.method, exchange.request.path
@@ -66,6 +82,10 @@ class LocalRoutes:
                 respond_json(exchange, 200, self._localstack_health())
             case "GET", "/_lambent/bill":
                 respond_json(exchange, 200, self._bill())
+            case "GET", "/_lambent/events":
+                respond_json(exchange, 200, await self._events.summary())
+            case (("GET" | "DELETE" | "POST"), _) if path.startswith(EVENTS):
+                await self._answer_events(exchange, unquote(path.removeprefix(EVENTS)))
             case "POST", "/_lambent/reset" | "/_localstack/state/reset":
                 await self._answer_reset(exchange)
             case "GET" | "HEAD", _ if path.startswith(DOWNLOADS):
@@ -80,6 +100,16 @@ class LocalRoutes:
             "edition": "lambent",
             "version": health["version"],
         }
+
+    async def _answer_events(self, exchange: Exchange, function: str) -> None:
+        """GET shows a function's events and discards, DELETE drops them, POST tries them now."""
+        match exchange.request.method:
+            case "GET":
+                respond_json(exchange, 200, await self._events.describe(function))
+            case "DELETE":
+                respond_json(exchange, 200, await self._events.drop(function))
+            case _:
+                respond_json(exchange, 200, await self._events.retry(function))
 
     async def _answer_reset(self, exchange: Exchange) -> None:
         if self._reset is None:

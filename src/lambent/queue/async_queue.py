@@ -10,7 +10,7 @@ import asyncio
 import json
 import logging
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Protocol
 
@@ -73,7 +73,7 @@ class AsyncQueue:
         targets: Mapping[str, Target] | None = None,
     ) -> None:
         """`targets`: by the service in their ARNs, e.g. `sqs`; functions are targets anyway."""
-        self._account = account
+        self.account = account
         self._database = database
         self._invoker = invoker
         self._deliveries = deliveries
@@ -111,10 +111,30 @@ class AsyncQueue:
         """Function → events that wait or run."""
         return self._backlog.depths()
 
+    def running(self) -> dict[str, int]:
+        """Function → events that run."""
+        return self._backlog.running()
+
+    def forget(self, function: str) -> None:
+        """Try none of its events but those that run; their rows are the caller's to delete."""
+        for request_id in self._backlog.forget(function):
+            event = self._fresh.pop(request_id, None)
+            self._fresh_bytes -= 0 if event is None else len(event.payload)
+
+    def take_waiting(self, function: str) -> list[str]:
+        """Hold back what waits for its next try, until `give_back`."""
+        return self._backlog.take_waiting(function)
+
+    def give_back(self, function: str, request_ids: Iterable[str], due_s: float) -> None:
+        """Have them tried at `due_s`."""
+        for request_id in request_ids:
+            self._backlog.add(request_id, function, due_s)
+        self.pump()
+
     def accept(self, event: AsyncEvent) -> asyncio.Future[None]:
         """Done once the event is on disk; it is tried from then on."""
         generation = self._generation
-        future = self._database.submit(lambda c: rows.insert_event(c, self._account, event))
+        future = self._database.submit(lambda c: rows.insert_event(c, self.account, event))
 
         def stored(done: asyncio.Future[None]) -> None:
             if done.cancelled() or done.exception() is not None or generation != self._generation:
@@ -315,13 +335,13 @@ class AsyncQueue:
         def write(connection: sqlite3.Connection) -> None:
             rows.delete_event(connection, event.request_id)
             for follower in followers:
-                rows.insert_event(connection, self._account, follower)
+                rows.insert_event(connection, self.account, follower)
             for landing in landings:
                 landing.write(connection)
             for target, record in refused:
                 rows.insert_discard(
                     connection,
-                    self._account,
+                    self.account,
                     function_name=event.function_name,
                     target_arn=target,
                     record=record,
@@ -354,7 +374,7 @@ class AsyncQueue:
         letters = []
         if destination or not dead_letter:
             now_s = self._clock.wall_s()
-            record = build_record(event, ended, outcome, self._account, now_s)
+            record = build_record(event, ended, outcome, self.account, now_s)
             letters.append((destination, Letter(body=json.dumps(record), trace=trace)))
         if dead_letter:
             attributes = dead_letter_attributes(event, ended, outcome)
@@ -382,7 +402,7 @@ class AsyncQueue:
         if ":lambda:" not in target:
             return None
         try:
-            ref = parse_function_ref(target, self._account)
+            ref = parse_function_ref(target, self.account)
             trace_id = letter.trace.encode("latin-1")
             return self.new_event(ref.name, ref.qualifier, letter.body.encode(), trace_id=trace_id)
         except LambdaError:

@@ -98,6 +98,29 @@ class Backlog:
         if not lane.running and not lane.ready and lane.window == WINDOW_MAX:
             del self._lanes[function]
 
+    def take_waiting(self, function: str) -> list[str]:
+        """Take out what waits for its time; `add` it again, or not."""
+        taken = [item[3] for item in sorted(self._due) if item[2] == function]
+        self._due = [item for item in self._due if item[2] != function]
+        heapq.heapify(self._due)
+        self._count -= len(taken)
+        return taken
+
+    def forget(self, function: str) -> list[str]:
+        """Take out all that does not run."""
+        taken = self.take_waiting(function)
+        lane = self._lanes.get(function)
+        if lane is not None and lane.ready:
+            taken += lane.ready
+            self._count -= len(lane.ready)
+            lane.ready.clear()
+            self._turns.remove(function)
+        return taken
+
+    def running(self) -> dict[str, int]:
+        """Function → events that run."""
+        return {name: lane.running for name, lane in self._lanes.items() if lane.running}
+
     def depths(self) -> dict[str, int]:
         """Function → events that wait or run."""
         depths = {name: len(lane.ready) + lane.running for name, lane in self._lanes.items()}

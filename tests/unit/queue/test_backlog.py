@@ -80,6 +80,18 @@ class Backlogs(RuleBasedStateMachine):
             one = data.draw(st.sampled_from(sorted(self.running)))
             self.backlog.finished(self.running.pop(one), throttled=throttled)
 
+    @rule(function=st.sampled_from("abc"))
+    def take_out_what_waits_for_its_time(self, function: str) -> None:
+        for request_id in self.backlog.take_waiting(function):
+            assert self.waiting.pop(request_id)[0] == function
+
+    @rule(function=st.sampled_from("abc"))
+    def forget(self, function: str) -> None:
+        expected = {key for key, (of, _) in self.waiting.items() if of == function}
+        assert set(self.backlog.forget(function)) == expected
+        for request_id in expected:
+            del self.waiting[request_id]
+
     @rule(seconds=st.sampled_from([0.5, 30.0]))
     def pass_time(self, seconds: float) -> None:
         self.now_s += seconds
@@ -90,6 +102,7 @@ class Backlogs(RuleBasedStateMachine):
         depths = Counter(function for function, _ in self.waiting.values())
         depths.update(self.running.values())
         assert {k: v for k, v in self.backlog.depths().items() if v} == dict(depths)
+        assert self.backlog.running() == dict(Counter(self.running.values()))
 
     @invariant()
     def a_function_with_nothing_running_is_never_stuck(self) -> None:
