@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import shutil
 import signal
 import socket
@@ -26,8 +27,11 @@ class News:
 
     def __init__(self) -> None:
         self.heard: asyncio.Queue[tuple[str, str, Any]] = asyncio.Queue()
+        self.pipes: list[int] = []
 
-    def on_started(self, name: str, frames: socket.socket | None) -> None:
+    def on_started(self, name: str, frames: socket.socket | None, pipe: int | None) -> None:
+        if pipe is not None:
+            self.pipes.append(pipe)
         self.heard.put_nowait(("started", name, frames))
 
     def on_not_started(self, name: str, error: Mapping[str, str]) -> None:
@@ -81,6 +85,8 @@ def supervised(scenario: Callable[[Supervisor, News], Awaitable[None]], **files:
             supervisor = Supervisor(sandbox.channel, news, asyncio.get_running_loop())
             await scenario(supervisor, news)
             supervisor.close()
+            for pipe in news.pipes:
+                os.close(pipe)
         finally:
             await backend.stop()
             shutil.rmtree(folder)

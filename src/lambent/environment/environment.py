@@ -76,6 +76,7 @@ class Environment:
             self._journal.out,
             stream_name=self._journal.stream_name,
             init_type="provisioned-concurrency" if provisioned else "on-demand",
+            telemetry=self._journal.telemetry,
         )
         self._freezer = Freezer(self._guest, self._loop, allowed=platform.freezes)
         self._timer: asyncio.TimerHandle | None = None
@@ -276,6 +277,8 @@ class Environment:
         assert lease is not None
         if self._guest.extends:
             self._runtime_ms = (self._clock.now() - self._started) * 1000
+            self._guest.raw.drain()
+            self._journal.runtime_done(self._request_id(), self._runtime_ms, len(payload), error)
         if lease.invocation.log_tail:
             self._outstanding = payload if error is None else error
         else:
@@ -285,8 +288,7 @@ class Environment:
         """After `_answer`: the runtime and its extensions are done."""
         self._guest.raw.drain()
         error = self._response[1]
-        status = None if error is None else "error"
-        self._report_extended(status, None if error is None else _logged_type(error))
+        self._report_extended(None if error is None else "error", _logged_type(error))
 
     def _report_timeout(self) -> None:
         self._tell_timeout()
@@ -294,8 +296,8 @@ class Environment:
 
     def _report_exit(self) -> None:
         self._guest.raw.drain()
-        error_type = "Runtime.ExitError" if self._fatal is None else self._fatal.error_type
-        self._report_extended("error", error_type)
+        fatal = self._fatal
+        self._report_extended("error", fatal.error_type if fatal else "Runtime.ExitError")
 
     def _report_extended(self, status: str | None, error_type: str | None) -> None:
         self._response = (b"", None)
@@ -460,7 +462,7 @@ class Environment:
             self._peak = min(peak_mib, self.version.memory_mib)
 
 
-def _logged_type(error: FunctionError | LambdaError) -> str | None:
+def _logged_type(error: FunctionError | LambdaError | None) -> str | None:
     return error.error_type if isinstance(error, FunctionError) else None
 
 

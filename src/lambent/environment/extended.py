@@ -12,18 +12,23 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import signal
 import socket
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Protocol, assert_never
 
-from lambent.clock import Clock
 from lambent.domain import limits
 from lambent.domain.function import FunctionVersion
 from lambent.domain.invocation import Invocation
 from lambent.environment.extension_api import ExtensionApi
 from lambent.environment.failures import describe_process_exit
+from lambent.environment.platform import Platform
 from lambent.environment.supervisor import RUNTIME, Supervisor
+from lambent.environment.telemetry import Telemetry, TelemetrySink
+from lambent.environment.telemetry_api import TelemetryApi
+from lambent.environment.telemetry_delivery import open_delivery
 from lambent.runtime.api.extensions import (
     AskToLeave,
     Deliver,
@@ -85,6 +90,10 @@ class Runtime(Protocol):
         """There are extensions: have all that the runtime says told to them."""
         ...
 
+    def hear(self, pipe: int, tap: Callable[[str], None]) -> None:
+        """Log what comes by an extension's pipe, and tell `tap` each line; it closes `pipe`."""
+        ...
+
     def adopt(self, frames: socket.socket | None) -> None:
         """The runtime's process runs; `frames` is what it speaks by, if it speaks frames."""
         ...
@@ -103,16 +112,16 @@ class Extended:
         names: Sequence[str],
         runtime: Runtime,
         listener: Listener,
-        loop: asyncio.AbstractEventLoop,
-        clock: Clock,
+        platform: Platform,
+        telemetry: Telemetry | None,
     ) -> None:
-        """`names`: of the programs in /opt/extensions."""
+        """`names`: of the programs in /opt/extensions; `telemetry`: where there are some."""
         self._version = version
         self._names = names
         self._runtime = runtime
         self._listener = listener
-        self._loop = loop
-        self._clock = clock
+        self._loop = platform.loop
+        self._clock = platform.clock
         self._machine = Extensions(names)
         self._supervisor: Supervisor | None = None
         self._sandbox: Sandbox | None = None
@@ -120,6 +129,12 @@ class Extended:
         self._on_end: Callable[[], None] | None = None
         self._timers: list[asyncio.TimerHandle] = []
         self.api = ExtensionApi(version, self._machine, self._perform, runtime.extend)
+        self._telemetry = telemetry
+        self._sink: TelemetrySink | None = None
+        if telemetry is not None and names:
+            deliveries = partial(open_delivery, connect=self._connect)
+            self._sink = TelemetrySink(telemetry, deliveries, platform.loop, platform.tasks)
+        self.telemetry_api = TelemetryApi(self._machine, self.api.find_caller, self._sink)
 
     def launch(self, sandbox: Sandbox, environment: Mapping[str, str]) -> None:
         """Start the external extensions; the runtime's process follows when they registered."""
@@ -159,6 +174,8 @@ class Extended:
         machine = self._machine
         if kind is Kind.READY and machine.stage is Stage.INIT:
             self._ready_payload = payload
+            if self._telemetry is not None:
+                self._telemetry.runtime_ready()
             self._perform(machine.runtime_ready())
         elif kind is Kind.READY and machine.stage is Stage.INVOKE and self._runtime.asks:
             self._perform(machine.runtime_done())
@@ -172,7 +189,12 @@ class Extended:
 
     # environment.supervisor.Watcher
 
-    def on_started(self, name: str, frames: socket.socket | None) -> None:
+    def on_started(self, name: str, frames: socket.socket | None, pipe: int | None) -> None:
+        if pipe is not None:
+            if self._sink is not None and self._machine.stage is not Stage.SHUTDOWN:
+                self._runtime.hear(pipe, self._sink.extension_line)
+            else:
+                os.close(pipe)
         if name == RUNTIME and self._machine.stage is not Stage.SHUTDOWN:
             self._runtime.adopt(frames)
         elif frames is not None:
@@ -215,6 +237,8 @@ class Extended:
         self._timers.append(self._loop.call_later(limit_s, self._end))
         if external:
             self._timers.append(self._loop.call_later(limits.SHUTDOWN_RUNTIME_S, self._overstays))
+        if self._sink is not None:
+            self._sink.flush()
         self._perform(self._machine.shutdown(_encode(event)))
 
     def _overstays(self) -> None:
@@ -231,8 +255,16 @@ class Extended:
         for timer in self._timers:
             timer.cancel()
         self._timers.clear()
+        if self._sink is not None:
+            self._sink.close()
         if self._supervisor is not None:
             self._supervisor.close()
+
+    async def _connect(self, port: int) -> socket.socket:
+        """For telemetry. Raises ConnectionError."""
+        if self._supervisor is None:
+            raise ConnectionResetError("the sandbox has not begun")
+        return await self._supervisor.connect(port)
 
     # What follows
 

@@ -113,7 +113,7 @@ class ExtensionApi:
         return Reply(200, headers, encoded), effects
 
     def _next(self, exchange: Exchange) -> tuple[Reply | None, Sequence[Effect]]:
-        one = self._caller(exchange.request)
+        one = self.find_caller(exchange.request)
         if isinstance(one, Reply):
             return one, ()
         refused, effects = self._extensions.next(one)
@@ -133,7 +133,7 @@ class ExtensionApi:
             self._extensions.left(one)
 
     def _error(self, request: Request, move: ExtensionMove) -> tuple[Reply, Sequence[Effect]]:
-        one = self._caller(request)
+        one = self.find_caller(request)
         if isinstance(one, Reply):
             return one, ()
         error_type = _header(request, b"lambda-extension-function-error-type")
@@ -141,7 +141,8 @@ class ExtensionApi:
             return replies.NO_ERROR_TYPE, ()
         return self._extensions.error(one, move, error_type)
 
-    def _caller(self, request: Request) -> Extension | Reply:
+    def find_caller(self, request: Request) -> Extension | Reply:
+        """Who calls, by its identifier, or the refusal."""
         identifier = _header(request, b"lambda-extension-identifier")
         if not identifier:
             return replies.NO_IDENTIFIER

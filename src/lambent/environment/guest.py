@@ -19,17 +19,18 @@ from typing import Protocol, cast
 
 from lambent.domain.function import FunctionVersion
 from lambent.domain.invocation import Invocation
-from lambent.environment import container_credentials, extension_api, http_link
+from lambent.environment import container_credentials, extension_api, http_link, telemetry_api
 from lambent.environment.channel import Channel, Farewell
 from lambent.environment.container_credentials import ContainerCredentials
 from lambent.environment.extended import Extended
 from lambent.environment.http_link import HttpLink
 from lambent.environment.lifecycle import Event
-from lambent.environment.output import OutputLog
+from lambent.environment.output import ExtensionOutput, OutputLog
 from lambent.environment.platform import Platform
 from lambent.environment.port_api import MANAGED, PortApi
 from lambent.environment.program import build_program
 from lambent.environment.raw_output import RawOutput
+from lambent.environment.telemetry import Telemetry
 from lambent.runtime.api.extensions import Extension, ShutdownReason
 from lambent.runtime.families.start import Link
 from lambent.runtime.frames import Kind, ProtocolError, encode_invoke
@@ -76,9 +77,12 @@ class Guest(asyncio.Protocol):
         *,
         stream_name: str,
         init_type: str,
+        telemetry: Telemetry | None = None,
         template: bool = False,
     ) -> None:
-        """`template`: its sandbox is to be forked once it is initialised (SnapStart)."""
+        """`telemetry`: where there are external extensions. `template`: its sandbox is to be forked
+        once it is initialised (SnapStart).
+        """
         self._version = version
         self._host = host
         self._platform = platform
@@ -87,6 +91,7 @@ class Guest(asyncio.Protocol):
         self._stream_name = stream_name
         self._init_type = init_type
         self._template = template
+        self._telemetry = telemetry
         self._credentials: ContainerCredentials | None = None
         if template or version.optimized:
             self._credentials = ContainerCredentials(lambda: platform.around.credentials(version))
@@ -249,6 +254,9 @@ class Guest(asyncio.Protocol):
         self.extends = True
         self._hears = self._extended
 
+    def hear(self, pipe: int, tap: Callable[[str], None]) -> None:
+        self.raw.add(pipe, ExtensionOutput(self._out, tap))
+
     def adopt(self, frames: socket.socket | None) -> None:
         if frames is not None:
             self._channel = Channel(self._loop, frames)
@@ -350,10 +358,12 @@ class Guest(asyncio.Protocol):
     def _serve(self, sandbox: Sandbox, names: tuple[str, ...]) -> None:
         """Have the APIs answer inside."""
         version, port = self._version, PortApi()
-        self._extended = Extended(
-            version, names, self, self._host, self._loop, self._platform.clock
+        extended = self._extended = Extended(
+            version, names, self, self._host, self._platform, self._telemetry
         )
-        port.add(extension_api.PREFIX, self._extended.api)
+        port.add(extension_api.PREFIX, extended.api)
+        for prefix in telemetry_api.PREFIXES:
+            port.add(prefix, extended.telemetry_api)
         if self.asks:
             self._http = HttpLink(version, self)
             port.add(http_link.PREFIX, self._http)

@@ -6,11 +6,13 @@ from collections.abc import Sequence
 
 from lambent.clock import Clock
 from lambent.domain.arns import Account
+from lambent.domain.errors import FunctionError, LambdaError
 from lambent.domain.function import FunctionVersion
 from lambent.domain.invocation import Invocation
 from lambent.environment.lifecycle import Phase
 from lambent.environment.output import OutputLog
 from lambent.environment.platform import Platform
+from lambent.environment.telemetry import Telemetry
 from lambent.observe import lines
 from lambent.observe.logs import LogStream
 
@@ -18,6 +20,7 @@ from lambent.observe.logs import LogStream
 class Journal:
     """Writes START, END and REPORT, keeps the tail, and meters."""
 
+    telemetry: Telemetry | None = None
     xray = ""
     """What follows REPORT of the invocation that runs, where it is traced."""
 
@@ -25,7 +28,7 @@ class Journal:
         self._version = version
         self._restored = version.optimized
         self._clock: Clock = platform.clock
-        self._runtime_arn = Account(region=platform.around.region).runtime_arn(version.runtime)
+        self.runtime_arn = Account(region=platform.around.region).runtime_arn(version.runtime)
         self.stream_name = lines.stream_name(platform.clock.wall_s(), version.version)
         self._stream = platform.logs.open_stream(version.log_group, self.stream_name)
         self._write_event = self._stream.write
@@ -45,7 +48,7 @@ class Journal:
         if self._version.image is not None:  # it has no version of a runtime
             return
         write = lines.format_restore_start if self._restored else lines.format_init_start
-        self.out.event(write(self._version.runtime, self._runtime_arn))
+        self.out.event(write(self._version.runtime, self.runtime_arn))
 
     def init_done(self, init_ms: float, phase: Phase) -> None:
         """Nothing: START follows. A restore has a report."""
@@ -63,6 +66,15 @@ class Journal:
             self.out.event_at(int(wall_s * 1000), start)
         else:
             self._write_event(int(wall_s * 1000), start)
+
+    def runtime_done(
+        self,
+        request_id: str,
+        runtime_ms: float,
+        size: int,
+        error: FunctionError | LambdaError | None,
+    ) -> None:
+        """It has answered; its extensions may still be at it."""
 
     def end(
         self,
@@ -106,6 +118,10 @@ class Journal:
     def extension(self, name: str, state: str, events: Sequence[str], error_type: str) -> None:
         """Where an extension stands after the init."""
         self.out.event(lines.format_extension(name, state, events, error_type))
+
+    def subscribed(self, api: str, name: str, types: Sequence[str]) -> None:
+        """An extension to telemetry; `api`: Telemetry or Logs."""
+        self.out.event(lines.format_subscription(api, name, types))
 
     def timed_out(self, request_id: str) -> None:
         timeout_s = float(self._version.timeout_s)

@@ -16,12 +16,23 @@ from lambent.environment.lifecycle import Phase
 from lambent.environment.output import OutputLog
 from lambent.environment.platform import Platform
 from lambent.environment.program import SNAP_START
+from lambent.environment.telemetry_journal import TelemetryJournal
 from lambent.observe import lines, records
 from lambent.observe.logs import LogStream
 
 
-def open_journal(version: FunctionVersion, platform: Platform, provisioned: bool) -> Journal:
-    """The journal that the version's LoggingConfig and TracingConfig ask for."""
+def open_journal(
+    version: FunctionVersion, platform: Platform, provisioned: bool
+) -> Journal | TelemetryJournal:
+    """The journal that the version asks for; one that tells extensions where there are some."""
+    journal = _open_plain(version, platform, provisioned)
+    if not platform.specs.extensions(version):
+        return journal
+    return TelemetryJournal(journal, version, platform, provisioned)
+
+
+def _open_plain(version: FunctionVersion, platform: Platform, provisioned: bool) -> Journal:
+    """As LoggingConfig and TracingConfig say."""
     if version.log_format == "JSON":
         return JsonJournal(version, platform, provisioned)
     if version.tracing_mode == "Active":
@@ -95,7 +106,7 @@ class JsonJournal(Journal):
     def _runtime(self) -> dict[str, str]:
         return {
             "runtimeVersion": lines.runtime_version(self._version.runtime),
-            "runtimeVersionArn": self._runtime_arn,
+            "runtimeVersionArn": self.runtime_arn,
         }
 
     def init_done(self, init_ms: float, phase: Phase) -> None:
@@ -170,6 +181,11 @@ class JsonJournal(Journal):
             record["errorType"] = error_type
         self._write(records.INFO, "extension", record)
 
+    def subscribed(self, api: str, name: str, types: Sequence[str]) -> None:
+        kind = "logsSubscription" if api == "Logs" else "telemetrySubscription"
+        record = {"name": name, "state": "Subscribed", "types": list(types)}
+        self._write(records.INFO, kind, record)
+
     def timed_out(self, request_id: str) -> None:
         """Nothing besides the report, which says it."""
 
@@ -225,12 +241,23 @@ class FilteredOutput(OutputLog):
 
     def record(self, data: bytes) -> float:
         if records.level_of_line(data) < self._least:
+            self._leave_out(data)
             return self._budget.spend(len(data))
         return super().record(data)
 
     def _lines(self, lines: list[bytes], size: int) -> float:
-        kept = [line for line in lines if records.level_of_line(line) >= self._least]
+        kept = []
+        for line in lines:
+            if records.level_of_line(line) >= self._least:
+                kept.append(line)
+            else:
+                self._leave_out(line)
         return super()._lines(kept, size)
+
+    def _leave_out(self, line: bytes) -> None:
+        """Of the log; extensions hear of it. Unverified."""
+        if self.tap is not None:
+            self.tap(line.decode("utf-8", "replace"))
 
 
 def _phase(phase: Phase) -> str:

@@ -6,6 +6,8 @@ descriptors 1 and 2. Each keeps its unfinished line apart, so that they never mi
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from lambent.clock import Clock
 from lambent.domain.limits import LOG_EVENT_BYTES_MAX, LOG_TAIL_BYTES
 from lambent.observe.logs import LogStream
@@ -80,7 +82,7 @@ def _split_lines(data: bytes) -> list[bytes]:
 class OutputLog:
     """Writes one environment's output to its stream."""
 
-    __slots__ = ("_budget", "_clock", "_frames", "_raw", "_stream", "tail")
+    __slots__ = ("_budget", "_clock", "_frames", "_raw", "_stream", "tail", "tap")
 
     def __init__(self, stream: LogStream, clock: Clock) -> None:
         self._stream = stream
@@ -90,6 +92,8 @@ class OutputLog:
         self._raw = LineBuffer()
         self.tail: bytearray | None = None
         """What was logged since `start_tail`, at least the last 4 KB; None: not collected."""
+        self.tap: Callable[[str], None] | None = None
+        """Is told each line of the function, and none of the platform."""
 
     def start_tail(self) -> None:
         """Collect the last 4 KB from here on."""
@@ -119,7 +123,7 @@ class OutputLog:
 
     def record(self, data: bytes) -> float:
         """One event from the runtime's logger; returns the seconds to wait before reading on."""
-        self.event(data.decode("utf-8", "replace"))
+        self._say(data)
         return self._budget.spend(len(data) + LINE_COST_BYTES)
 
     def printed(self, data: bytes) -> float:
@@ -134,9 +138,45 @@ class OutputLog:
         """Unfinished lines become events: nothing of one invocation lands in the next."""
         for buffer in (self._raw, self._frames):
             if buffer.partial:
-                self.event(buffer.take().decode("utf-8", "replace"))
+                self._say(buffer.take())
 
     def _lines(self, lines: list[bytes], size: int) -> float:
         for line in lines:
-            self.event(line.decode("utf-8", "replace"))
+            self._say(line)
         return self._budget.spend(size + LINE_COST_BYTES * (len(lines) + 1))
+
+    def _say(self, line: bytes) -> None:
+        text = line.decode("utf-8", "replace")
+        self.event(text)
+        if self.tap is not None:
+            self.tap(text)
+
+    def spend(self, size: int) -> float:
+        """Of the environment's budget; returns the seconds to wait before reading on."""
+        return self._budget.spend(size)
+
+
+class ExtensionOutput:
+    """The lines of one extension, into the log of its environment."""
+
+    def __init__(self, out: OutputLog, tap: Callable[[str], None]) -> None:
+        self._out = out
+        self._tap = tap
+        self._lines = LineBuffer()
+
+    def raw(self, data: bytes) -> float:
+        """Bytes of its standard output or error; returns the seconds to wait before reading on."""
+        lines = self._lines.feed(data)
+        for line in lines:
+            self._say(line)
+        return self._out.spend(len(data) + LINE_COST_BYTES * (len(lines) + 1))
+
+    def finish_lines(self) -> None:
+        """The unfinished line becomes an event."""
+        if self._lines.partial:
+            self._say(self._lines.take())
+
+    def _say(self, line: bytes) -> None:
+        text = line.decode("utf-8", "replace")
+        self._out.event(text)
+        self._tap(text)

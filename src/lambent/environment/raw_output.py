@@ -1,4 +1,4 @@
-"""The pipe that is file descriptors 1 and 2 of a sandbox, into its log."""
+"""The pipe that is file descriptors 1 and 2 of a sandbox, into its log; and those of extensions."""
 
 from __future__ import annotations
 
@@ -7,29 +7,46 @@ import asyncio
 import fcntl
 import os
 import termios
-
-from lambent.environment.output import OutputLog
+from typing import Protocol
 
 READ_BYTES = 64 * 1024
 DRAIN_READS_MAX = 64
 _waiting = array.array("i", [0])  # FIONREAD's answer; used and read in one step
 
 
+class Lines(Protocol):
+    """Where bytes become events."""
+
+    def raw(self, data: bytes) -> float:
+        """Returns the seconds to wait before reading on."""
+        ...
+
+    def finish_lines(self) -> None: ...
+
+
 class RawOutput:
     """Reads what comes by the pipe of one sandbox after another."""
 
-    __slots__ = ("_fd", "_loop", "_out", "_watching")
+    __slots__ = ("_beside", "_fd", "_loop", "_out", "_watching")
 
-    def __init__(self, out: OutputLog, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, out: Lines, loop: asyncio.AbstractEventLoop) -> None:
         self._out = out
         self._loop = loop
         self._fd = -1
         self._watching = 0
+        self._beside: list[RawOutput] = []
 
     def attach(self, fd: int) -> None:
         """`fd` is the pipe from now on; what it holds is read by `drain`, and once watched."""
         self._fd = fd
         self._watching += 1
+
+    def add(self, fd: int, out: Lines) -> None:
+        """One more pipe of the same sandbox, non-blocking and ours to close."""
+        beside = RawOutput(out, self._loop)
+        beside.attach(fd)
+        beside.watch()
+        self._beside.append(beside)
 
     def watch(self) -> None:
         """Log what comes, as it comes."""
@@ -40,6 +57,11 @@ class RawOutput:
         if self._fd >= 0:
             self._loop.remove_reader(self._fd)
             self._fd = -1
+        for beside in self._beside:
+            fd = beside._fd
+            beside.unwatch()
+            os.close(fd)
+        self._beside.clear()
 
     def drain(self) -> None:
         """All that was written before the answer; bounded, for another thread may still write."""
@@ -51,6 +73,8 @@ class RawOutput:
                     break
                 self._out.raw(os.read(self._fd, READ_BYTES))
         self._out.finish_lines()
+        for beside in self._beside:
+            beside.drain()
 
     def _on_readable(self) -> None:
         wait_s = self._read()

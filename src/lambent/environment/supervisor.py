@@ -11,6 +11,7 @@ import itertools
 import json
 import os
 import socket
+import stat
 import struct
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
@@ -28,8 +29,10 @@ _MESSAGE_BYTES_MAX = 64 * 1024
 class Watcher(Protocol):
     """What hears of the processes in one sandbox."""
 
-    def on_started(self, name: str, frames: socket.socket | None) -> None:
-        """`frames`: of a runtime that speaks them, its socket, non-blocking and the watcher's."""
+    def on_started(self, name: str, frames: socket.socket | None, pipe: int | None) -> None:
+        """`frames`: of a runtime that speaks them, its socket; `pipe`: of any other program, its
+        standard output and error. Both are non-blocking and the watcher's.
+        """
         ...
 
     def on_not_started(self, name: str, error: Mapping[str, str]) -> None:
@@ -147,8 +150,9 @@ class Supervisor:
 
     def _hear(self, message: Mapping[str, Any]) -> None:
         if "started" in message:
-            frames = self._take_socket() if self._carried else None
-            self._watcher.on_started(str(message["started"]), frames)
+            pipe = self._take_pipe() if "output" in message else None
+            frames = self._take_socket() if self._carried and pipe is None else None
+            self._watcher.on_started(str(message["started"]), frames, pipe)
         elif "failed" in message:
             error = message["error"]
             told = {name: str(error[name]) for name in ("errorType", "errorMessage")}
@@ -174,6 +178,14 @@ class Supervisor:
         taken = socket.socket(fileno=self._carried.pop(0))
         taken.setblocking(False)
         return taken
+
+    def _take_pipe(self) -> int:
+        """Raises ValueError where none came along."""
+        if not self._carried or not stat.S_ISFIFO(os.fstat(self._carried[0]).st_mode):
+            raise ValueError("a message without its pipe")
+        pipe = self._carried.pop(0)
+        os.set_blocking(pipe, False)
+        return pipe
 
     def _lose(self) -> None:
         self.close()

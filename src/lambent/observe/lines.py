@@ -55,6 +55,12 @@ def format_extension(name: str, state: str, events: Sequence[str], error_type: s
     return f"EXTENSION\tName: {name}\tState: {state}\tEvents: [{', '.join(events)}]{error}\n"
 
 
+def format_subscription(api: str, name: str, types: Sequence[str]) -> str:
+    """Source: log lines of AWS's sample extensions in public issues."""
+    told = ", ".join(one.capitalize() for one in types)
+    return f"{api.upper()}\tName: {name}\tState: Subscribed\tTypes: [{told}]\n"
+
+
 def format_end(request_id: str) -> str:
     return f"END RequestId: {request_id}\n"
 

@@ -54,7 +54,7 @@ _PASSWD = (
     "nobody:x:65534:65534:nobody:/:/sbin/nologin\n"
 )
 _GROUP = "root:x:0:\nrdpgroup:x:990:\nnogroup:x:65534:\n"
-_HOSTS = "127.0.0.1 localhost\n::1 localhost\n"
+_HOSTS = "127.0.0.1 localhost sandbox.localdomain sandbox\n::1 localhost\n"
 _NSSWITCH = "passwd: files\ngroup: files\nhosts: files dns\nservices: files\nprotocols: files\n"
 _DIRECTORIES = (
     "/dev",

@@ -58,6 +58,35 @@ NOT_FOUND = Reply(404, (("Content-Type", "text/plain; charset=utf-8"),), b"404 p
 METHOD_NOT_ALLOWED = Reply(405, (), b"")
 PONG = Reply(200, (), b"pong")
 
+# The Telemetry and Logs APIs
+
+SUBSCRIBED = Reply(200, JSON, b'"OK"')
+
+
+def not_supported(api: str) -> Reply:
+    """As AWS's emulator answers, which tells nobody anything either."""
+    return refusal(202, f"{api}.NotSupported", f"{api} API is not supported")
+
+
+def subscription_closed(api: str) -> Reply:
+    """After the init; unverified."""
+    return refusal(403, f"{api}.SubscriptionClosed", f"{api} API subscription is closed already")
+
+
+def other_api(api: str, name: str, other: str) -> Reply:
+    """An extension has one of them; unverified."""
+    return refusal(
+        403,
+        f"{api}.AccessDenied",
+        f"The extension {name} is already subscribed to the {other}API. "
+        "You must either subscribe to the LogsAPI or the TelemetryAPI",
+    )
+
+
+def too_many_subscriptions(api: str, most: int) -> Reply:
+    return refusal(403, f"{api}.AccessDenied", f"Subscription limit ({most}) reached")
+
+
 # The Extensions API
 
 EMPTY_NAME = refusal(403, "Extension.InvalidExtensionName", "Empty extension name")

@@ -7,7 +7,8 @@ sandbox's channel (AF_UNIX stream); each message is a u32 length, little-endian,
                     {"start": "runtime"}: what the sandbox was bound to
                     {"signal": name, "number": n}: to the process group of that name
                     {"connect": id, "port": n}: to a port of this sandbox's own loopback
-    here → server   {"started": name, "pid": n}; of a runtime that speaks frames with its socket
+    here → server   {"started": name, "pid": n}; of a runtime that speaks frames with its socket,
+                    of other programs with "output" and the pipe of their standard output
                     {"failed": name, "error": {…}}: it could not be started
                     {"exited": name, "status": n}, as of waitpid(2)
                     {"connected": id} with the socket; {"refused": id, "error": text}
@@ -25,7 +26,7 @@ import select
 import signal
 import socket
 import struct
-from typing import Any, Callable, Dict, List, NoReturn, Optional
+from typing import Any, Callable, Dict, List, NoReturn, Optional, Union
 
 # Top-level inside a sandbox.
 import _lambent_exec  # type: ignore[import-not-found]
@@ -112,9 +113,13 @@ class Supervisor:
         ours = theirs = None
         if settings.get("link") == "frames":
             ours, theirs = socket.socketpair()
+        output = None if name == RUNTIME else os.pipe()
         told, telling = os.pipe()
         pid = os.fork()
         if pid == 0:
+            if output is not None:
+                os.dup2(output[1], 1)
+                os.dup2(output[1], 2)
             self._become(settings, run, theirs, telling)
         self._pids[name] = pid
         self._names[pid] = name
@@ -124,8 +129,13 @@ class Supervisor:
             theirs.close()
         if error:
             self._tell({"failed": name, "error": json.loads(error)})
+        elif output is not None:
+            self._tell({"started": name, "pid": pid, "output": True}, output[0])
         else:
             self._tell({"started": name, "pid": pid}, ours)
+        if output is not None:
+            os.close(output[0])
+            os.close(output[1])
         if ours is not None:
             ours.close()
 
@@ -194,11 +204,14 @@ class Supervisor:
                 del self._pids[name]
                 self._tell({"exited": name, "status": status})
 
-    def _tell(self, message: Dict[str, Any], carried: Optional[socket.socket] = None) -> None:
+    def _tell(
+        self, message: Dict[str, Any], carried: Union[socket.socket, int, None] = None
+    ) -> None:
         encoded = json.dumps(message).encode()
         rights: List[Any] = []
         if carried is not None:
-            descriptors = array.array("i", [carried.fileno()])
+            descriptor = carried if isinstance(carried, int) else carried.fileno()
+            descriptors = array.array("i", [descriptor])
             rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, descriptors)]
         data = _LENGTH.pack(len(encoded)) + encoded
         sent = self._channel.sendmsg([data], rights)
