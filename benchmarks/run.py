@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator
 
 from benchmarks import host, load
 from benchmarks.languages import languages
+from benchmarks.mappings import mappings
 from benchmarks.sqs import sqs
 
 WARM_ROUNDS = 3
@@ -389,6 +390,7 @@ ALL: dict[str, Callable[[], None]] = {
     "stream": stream,
     "languages": languages,
     "sqs": sqs,
+    "mappings": mappings,
 }
 
 
