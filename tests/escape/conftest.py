@@ -10,8 +10,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.escape.languages import host_arguments
 from tests.escape.leftovers import Leftovers, marked
 from tests.escape.servers import NoInterpreter, World, make_user, world_folder
+from tests.javas import find_jdks
 
 
 def give_up(reason: str) -> None:
@@ -47,6 +49,8 @@ def leftovers(request: pytest.FixtureRequest) -> Iterator[Leftovers]:
     """A server run by that user. Whatever it leaves on the host is an error at its end."""
     with make_leftovers(request.param) as one:
         server = one.world.server
+        client = request.getfixturevalue("java_client") if find_jdks() else None
+        server.arguments = host_arguments(one.world.folder, client)
         one.world.start()
         yield one
         one.watch()

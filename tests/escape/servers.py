@@ -203,6 +203,8 @@ class World:
             environment={**user.environment, "LAMBENT_CANARY": self.canary.value},
         )
         self.deployed: set[str] = set()
+        self.probed: dict[str, Any] = {}
+        """Language → all that its probe found."""
         self._published: set[str] = set()
         """Functions with SnapStart, of which version 1 is invoked."""
         self._client: Any = None

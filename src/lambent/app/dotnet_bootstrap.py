@@ -74,7 +74,7 @@ def find_compilers(
 
 def _compile(compiler: tuple[str, ...], interpreter: Interpreter, target: Path) -> str:
     """What is wrong; nothing where it was made, which it is as a whole or not at all."""
-    (installed,) = interpreter.needs
+    installed = interpreter.executable.parent
     framework = installed / "shared" / "Microsoft.NETCore.App" / interpreter.version
     # Names alone: in a path `=`, `,` and `;` would mean something.
     references = (f"-reference:{path.name}" for path in sorted(framework.glob("System*.dll")))

@@ -81,7 +81,7 @@ def test_a_runtime_is_there_once_its_bootstrap_is_compiled(tmp_path: Path) -> No
     assembly.parent.mkdir(parents=True)
     assembly.write_bytes(b"MZ")
     [(runtime, one)] = dotnet.find(setting, {}, root=str(tmp_path)).items()
-    assert (runtime, one.needs, one.brings[0]) == ("dotnet8", (root,), assembly)
+    assert (runtime, one.prefix, one.brings[0]) == ("dotnet8", root, assembly)
     assert [path.name for path in one.brings] == [dotnet.ASSEMBLY, "start.sh"]
     methods = dotnet.start(one, handler="A::B::C", memory_mib=256, variables={})
     assert methods.link is Link.FRAMES

@@ -2,13 +2,17 @@
 # Start .NET for a function: Lambent's bootstrap for ASSEMBLY::TYPE::METHOD, else the function's own
 # program, which speaks the Runtime API. Exit codes and what files are asked for: those of
 # aws-lambda-dotnet's bootstrap.sh.
-dotnet=$1
 task=$LAMBDA_TASK_ROOT
 
 fail() {
     echo "Error: $2" >&2
     exit "$1"
 }
+
+# The host's installation, or a link to where it is in /usr.
+dotnet=/var/lang/dotnet
+[ -e $dotnet ] || dotnet=$(readlink -f /var/lang/bin/dotnet)
+export DOTNET_ROOT="${DOTNET_ROOT:-${dotnet%/*}}"
 
 # The one file for an assembly; else the only one of its kind.
 file_of() {

@@ -78,14 +78,13 @@ def start(
     memory = f"{memory_mib * _MIB:x}"
     environment = {
         **cultures(),
-        "DOTNET_ROOT": str(interpreter.executable.parent),
         # The sandbox shows the host's memory, not the function's; both prefixes have been in use.
         "DOTNET_GCTotalPhysicalMemory": memory,
         "COMPlus_GCTotalPhysicalMemory": memory,
         "DOTNET_CLI_TELEMETRY_OPTOUT": "1",
     }
     return Start(
-        commands=(("/bin/sh", "/var/runtime/start.sh", str(interpreter.executable)),),
+        commands=(("/bin/sh", "/var/runtime/start.sh"),),
         environment=environment,
         link=Link.FRAMES if ":" in handler else Link.HTTP,
     )
@@ -140,8 +139,7 @@ def _inspect(framework: Path) -> Interpreter | None:
         runtime=runtime,
         version=framework.name,
         executable=executable,
-        prefix=None,
-        needs=(installed,),
+        prefix=installed,
     )
 
 
