@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,12 +34,12 @@ def make_zip(source: str) -> bytes:
     return buffer.getvalue()
 
 
-def make_package(files: dict[str, str], comment: str) -> bytes:
+def make_package(files: Mapping[str, str | bytes], comment: str) -> bytes:
     """A package of its own digest: `comment` lies in it as a file."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as package:
-        for name, text in files.items():
-            package.writestr(name, text)
+        for name, content in files.items():
+            package.writestr(name, content)
         package.writestr("comment.txt", comment)
     return buffer.getvalue()
 

@@ -12,11 +12,13 @@ import os
 import statistics
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from tests.javas import compile_java, core_jar, find_jdks, get_client
 
 from benchmarks import host, load
 from lambent.app.backend import program_of, runtime_settings
@@ -37,62 +39,115 @@ class Language:
     """A handler, and how the language's program loads it and ends."""
 
     handler: str
-    file: str
-    source: str
+    files: Callable[[Path], Mapping[str, bytes]]
+    """What the package holds; may be built with AWS's client for Java, in the folder given."""
     load: tuple[str, ...]
     """After the program's own path."""
+
+
+def java_handler(client: Path) -> Mapping[str, bytes]:
+    """Compiled by the oldest JDK of this host, for all that are newer."""
+    with tempfile.TemporaryDirectory(prefix="lambent-bench-") as folder:
+        source = Path(folder) / "App.java"
+        source.write_text(JAVA)
+        return compile_java([source], Path(folder) / "classes", [core_jar(client)])
+
+
+JAVA = """
+import com.amazonaws.services.lambda.runtime.Context;
+import com.amazonaws.services.lambda.runtime.RequestHandler;
+
+public class App implements RequestHandler<Object, Object> {
+    public Object handleRequest(Object event, Context context) {
+        return event;
+    }
+
+    public static void main(String[] arguments) {
+        new App();
+    }
+}
+"""
 
 
 LANGUAGES = {
     "nodejs": Language(
         "app.handler",
-        "app.js",
-        "exports.handler = async (event) => event;\n",
+        lambda _: {"app.js": b"exports.handler = async (event) => event;\n"},
         ("-e", "require('/var/task/app.js'); process.exit(0)"),
     ),
     "ruby": Language(
         "app.handler",
-        "app.rb",
-        "def handler(event:, context:)\n  event\nend\n",
+        lambda _: {"app.rb": b"def handler(event:, context:)\n  event\nend\n"},
         ("-e", "require 'json'; require '/var/task/app.rb'"),
+    ),
+    "java": Language(
+        "App::handleRequest",
+        java_handler,
+        (
+            *("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto"),
+            *("-cp", "/var/task:/var/runtime/lib/*", "App"),
+        ),
     ),
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """One runtime of this host, and the package that it runs."""
+
+    interpreter: Interpreter
+    language: Language
+    files: Mapping[str, bytes]
+
+
 def languages() -> None:
     """Each language alone, then all of them at once."""
-    found = find_runtimes(runtime_settings(load_settings(os.environ, {})), os.environ)
-    runtimes = {}
-    for runtime in found:
-        for family, language in LANGUAGES.items():
-            if runtime.startswith(family):
-                runtimes[runtime] = language
+    with tempfile.TemporaryDirectory(prefix="lambent-bench-") as folder:
+        client = Path(folder) / "client"
+        if find_jdks():
+            get_client(client)
+        _measure(_subjects(client), ("--java-client", str(client)))
+
+
+def _subjects(client: Path) -> dict[str, Subject]:
+    """By runtime; one alone of those that are the same under two names."""
+    settings = load_settings(os.environ, {"java_client": str(client)})
+    found = find_runtimes(runtime_settings(settings), os.environ)
+    return {
+        runtime: Subject(interpreter, language, language.files(client))
+        for runtime, interpreter in found.items()
+        for family, language in LANGUAGES.items()
+        if runtime.startswith(family) and not runtime.endswith(".al2023")
+    }
+
+
+def _measure(subjects: dict[str, Subject], arguments: tuple[str, ...]) -> None:
     alone = {}
-    for runtime, language in runtimes.items():
-        floor_ms = statistics.median(_floors_ms(found[runtime], language))
-        with host.lambent() as server:
-            times = list(_first_invokes_ms(server, runtime, language))
+    for runtime, subject in subjects.items():
+        floor_ms = statistics.median(_floors_ms(subject))
+        with host.lambent(*arguments) as server:
+            times = list(_first_invokes_ms(server, runtime, subject))
         alone[runtime] = p50 = statistics.median(times)
         ratio = p50 / floor_ms
         name = f"cold_{runtime}"
         host.report(name, p50, "ms", target="ratio <= 1.5", met=ratio <= 1.5, ratio=ratio)
-    with host.lambent() as server:
-        for runtime, language in runtimes.items():
-            _create(server, f"warmup-{runtime.replace('.', '-')}", runtime, language)
+    with host.lambent(*arguments) as server:
+        for runtime, subject in subjects.items():
+            _create(server, f"warmup-{runtime.replace('.', '-')}", runtime, subject)
             _invoke_ms(server, f"warmup-{runtime.replace('.', '-')}")
-        times = [_at_once_ms(server, number, runtimes) for number in range(5)]
+        times = [_at_once_ms(server, number, subjects) for number in range(5)]
     bound = max(alone.values()) * 1.5 + 50
     p50 = statistics.median(times)
     target = f"<= {bound:.0f} ms"
     host.report("languages_cold", p50, "ms", target=target, met=p50 <= bound, ratio=p50 / bound)
 
 
-def _create(server: host.Lambent, name: str, runtime: str, language: Language) -> None:
-    code = host.make_package({language.file: f"{language.source}"}, name)
+def _create(server: host.Lambent, name: str, runtime: str, subject: Subject) -> None:
+    code = host.make_package(subject.files, name)
     server.client.create_function(
         FunctionName=name,
         Runtime=runtime,
-        Handler=language.handler,
+        Handler=subject.language.handler,
         Role=host.ROLE,
         Timeout=60,
         MemorySize=MEMORY_MIB,
@@ -112,21 +167,21 @@ def _invoke_ms(server: host.Lambent, name: str) -> float:
     return elapsed
 
 
-def _first_invokes_ms(server: host.Lambent, runtime: str, language: Language) -> Iterator[float]:
-    _create(server, "first", runtime, language)
+def _first_invokes_ms(server: host.Lambent, runtime: str, subject: Subject) -> Iterator[float]:
+    _create(server, "first", runtime, subject)
     _invoke_ms(server, "first")
     for number in range(ROUNDS):
-        _create(server, f"cold{number}", runtime, language)
+        _create(server, f"cold{number}", runtime, subject)
         time.sleep(0.2)  # a parked one is made again meanwhile
         yield _invoke_ms(server, f"cold{number}")
 
 
-def _at_once_ms(server: host.Lambent, number: int, runtimes: dict[str, Language]) -> float:
+def _at_once_ms(server: host.Lambent, number: int, subjects: dict[str, Subject]) -> float:
     """One cold function of each language, all invoked at once, until the last has answered."""
     names = []
-    for runtime, language in runtimes.items():
+    for runtime, subject in subjects.items():
         name = f"once{number}-{runtime.replace('.', '-')}"
-        _create(server, name, runtime, language)
+        _create(server, name, runtime, subject)
         names.append(name)
     time.sleep(0.3)
     with ThreadPoolExecutor(len(names)) as pool:
@@ -135,31 +190,33 @@ def _at_once_ms(server: host.Lambent, number: int, runtimes: dict[str, Language]
         return (time.perf_counter() - started) * 1000
 
 
-def _floors_ms(interpreter: Interpreter, language: Language) -> list[float]:
-    return asyncio.run(_bare_starts_ms(interpreter, language))
+def _floors_ms(subject: Subject) -> list[float]:
+    return asyncio.run(_bare_starts_ms(subject))
 
 
 @contextmanager
-def _code(language: Language) -> Iterator[Path]:
+def _code(files: Mapping[str, bytes]) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="lambent-bench-") as folder:
         os.chmod(folder, 0o755)
         task = Path(folder) / "code" / "task"
         task.mkdir(parents=True)
-        (task / language.file).write_text(language.source)
+        for name, content in files.items():
+            (task / name).write_bytes(content)
         yield task
 
 
-async def _bare_starts_ms(interpreter: Interpreter, language: Language) -> list[float]:
+async def _bare_starts_ms(subject: Subject) -> list[float]:
+    interpreter = subject.interpreter
     start = family_of(interpreter.runtime).start(
         interpreter, handler="", memory_mib=MEMORY_MIB, variables={}
     )
     program = {
-        "commands": [[start.commands[0][0], *language.load]],
+        "commands": [[start.commands[0][0], *subject.language.load]],
         "environment": {"PATH": "/usr/bin:/bin"},
         "link": "http",
     }
     times = []
-    with _code(language) as task:
+    with _code(subject.files) as task:
         backend = NamespaceBackend(
             code_root=task.parent,
             programs=program_of,

@@ -102,7 +102,8 @@ def test_a_request_handler_gets_event_and_context_and_stays_warm(make: Make, run
     assert "Init Duration" in first.log
     lines = first.log.splitlines()
     assert lines[0].startswith("START RequestId: ")
-    assert {"by the logger", "by System.out"} <= set(lines)
+    assert lines[1:3] == ["by the logger", "by System.out"]  # and nothing of Java's own
+    assert lines[3].startswith("END RequestId: ")
     second = echo({})
     assert (second.value["count"], "client" in second.value) == (2, False)  # nulls are left out
     assert "Init Duration" not in second.log

@@ -129,8 +129,8 @@ def test_a_java_is_started_as_lambda_starts_it(tmp_path: Path) -> None:
     assert command[7].startswith("../runtime/lib/aws-lambda-java-core-")
     assert list(command[8:]) == [java_client.MAIN, "a.B::c"]
     assert set(tiers).isdisjoint(started(client, "11.0.24"))
-    assert "--enable-native-access=ALL-UNNAMED" in started(client, "25.0.3")
-    assert "--enable-native-access=ALL-UNNAMED" not in command
+    assert "--illegal-native-access=allow" in started(client, "25.0.3")
+    assert "--illegal-native-access=allow" not in command
 
 
 def test_only_the_archive_of_this_very_java_is_begun_from(tmp_path: Path) -> None:

@@ -18,7 +18,8 @@ ARCHIVES = "cds"
 ARCHIVES_FROM = 13
 """[JEP 350] The first release that writes down what it has loaded when it ends."""
 NATIVE_ACCESS_FROM = 24
-"""[JEP 472] From here on a Java warns of native code that was not allowed."""
+"""[JEP 472] From here on a Java warns of native code that was not allowed; with
+`--enable-native-access` it would tell each time that the archive of its own was made without."""
 
 MAIN = "com.amazonaws.services.lambda.runtime.api.client.AWSLambda"
 TIERS_FROM = 17
@@ -125,7 +126,7 @@ def common_options(java_version: str, tool_options: str = "") -> tuple[str, ...]
     if major(java_version) >= TIERS_FROM and not _SAYS_TIERS.search(tool_options):
         chosen += _TIERS
     if major(java_version) >= NATIVE_ACCESS_FROM:
-        chosen.append("--enable-native-access=ALL-UNNAMED")
+        chosen.append("--illegal-native-access=allow")
     return tuple(chosen)
 
 
