@@ -12,6 +12,7 @@ import json
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from lambent.services.delivery.courier import Courier
 from lambent.services.events import EventBridge
 from lambent.services.logs import Logs
 from lambent.services.s3 import S3
+from lambent.services.scheduler import Scheduler
 from lambent.services.sqs import Sqs
 from lambent.store.database import Database
 from lambent.store.logs import LogStore
@@ -55,7 +57,7 @@ def _sqs() -> Iterable[str]:
     return asyncio.run(collect())
 
 
-def _events() -> Iterable[str]:
+def _of_clock(service: type[EventBridge] | type[Scheduler]) -> Iterable[str]:
     async def collect() -> frozenset[str]:
         with tempfile.TemporaryDirectory() as folder:
             async with asyncio.TaskGroup() as group:
@@ -66,7 +68,8 @@ def _events() -> Iterable[str]:
                 }
                 database = Database(Path(folder) / "lambent.db")
                 courier = Courier(database=database, targets={}, **around)
-                return frozenset(EventBridge(database, courier=courier, **around).operations)
+                made = service(database, courier=courier, **around)
+                return frozenset(made.operations)
 
     return asyncio.run(collect())
 
@@ -206,7 +209,7 @@ queues, log groups, other buses. A target's own policy must let `events.amazonaw
 RoleArn is asked (with `--auth iam`). Absent: partner sources, API destinations, connections,
 global endpoints.
 """,
-    handled=_events,
+    handled=partial(_of_clock, EventBridge),
     stored={
         "CreateEventBus": "DeadLetterConfig: it is for keys of KMS, which there is none of",
         "UpdateEventBus": "as CreateEventBus",
@@ -214,12 +217,31 @@ global endpoints.
     remarks={
         "CancelReplay": "at the next batch of 100",
         "PutEvents": "an entry for a bus that does not exist is accepted and lost, as on AWS",
-        "PutRule": "managed rules and RoleArn of a rule have no effect",
+        "PutRule": "RoleArn of a rule has no effect; instants of a schedule that were missed"
+        " while the server was down are skipped",
         "PutTargets": "five a rule; other services and other accounts are refused by name",
     },
 )
 
-PAGES = (SQS, S3_PAGE, EVENTS, LOGS)
+SCHEDULER = Page(
+    service="scheduler",
+    title="EventBridge Scheduler",
+    about="""\
+cron() in every form, rate() and at(), in the host's time zones with daylight saving. What fires is
+on disk with the schedule's advance to its next instant: none is served twice, and none is lost at a
+kill. Of the instants that were missed while the server was down the last is served once, within
+the target's MaximumEventAgeInSeconds. Targets: functions, queues, topics, event buses, and the
+universal targets lambda:invoke, sqs:sendMessage and sns:publish; others are refused by name.
+""",
+    handled=partial(_of_clock, Scheduler),
+    remarks={
+        "CreateSchedule": "`<aws.scheduler.attempt-number>` is always 1; a flexible window's"
+        " chance is the same after a restart",
+        "DeleteScheduleGroup": "at once, with its schedules",
+    },
+)
+
+PAGES = (SQS, S3_PAGE, EVENTS, SCHEDULER, LOGS)
 
 HEAD = """\
 <!-- Written by `make docs` from tools/services.py and the handlers. Do not edit. -->

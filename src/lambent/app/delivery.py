@@ -16,6 +16,7 @@ from lambent.services.delivery.gates import FunctionGate, QueueGate, RoleGate
 from lambent.services.events import EventBridge
 from lambent.services.logs import Logs
 from lambent.services.logs.carrier import LogCarrier
+from lambent.services.scheduler import Scheduler
 from lambent.services.sqs import Sqs
 from lambent.store.database import Database
 from lambent.store.logs import LogStore
@@ -96,4 +97,15 @@ def make_logs(around: Around, store: LogStore, courier: Courier) -> Logs:
         account=around.account,
         clock=around.clock,
         tasks=around.tasks,
+    )
+
+
+def make_scheduler(around: Around, courier: Courier) -> Scheduler:
+    """EventBridge Scheduler, which sends in the name of its schedules' roles."""
+    return Scheduler(
+        around.database,
+        account=around.account,
+        clock=around.clock,
+        tasks=around.tasks,
+        courier=courier,
     )

@@ -23,7 +23,14 @@ from lambent.app.backend import (
     report_of,
     runtime_settings,
 )
-from lambent.app.delivery import Around, make_courier, make_events, make_logs, make_queue
+from lambent.app.delivery import (
+    Around,
+    make_courier,
+    make_events,
+    make_logs,
+    make_queue,
+    make_scheduler,
+)
 from lambent.app.images import make_images
 from lambent.app.sources import make_sources
 from lambent.clock import SystemClock
@@ -169,6 +176,7 @@ class Server:
         self.events = make_events(surroundings, self.queue, self.courier)
         self.sources = make_sources(surroundings, self.invoker, self.plane, self.sqs)
         self.cloudwatch_logs = make_logs(surroundings, self.logs, self.courier)
+        self.scheduler = make_scheduler(surroundings, self.courier)
         self.s3 = S3(
             self.database,
             account=self.account,
@@ -210,9 +218,7 @@ class Server:
         await self.registry.load()
         self.plane.concurrency.enforce_by(self.placement)
         await self.iam.directory.load()
-        await self.sqs.load()
-        await self.s3.load()
-        await self.events.load()
+        await self._load_services()
         downloads = self.plane.downloads = await load_downloads(self.database, clock=self.clock)
         tokens = self.roles.tokens = await load_session_tokens(self.database)
         access = await make_access(
@@ -246,6 +252,7 @@ class Server:
                 "logs": self.cloudwatch_logs.operations,
                 "sqs": self.sqs.operations,
                 "events": self.events.operations,
+                "scheduler": self.scheduler.operations,
             },
             invoke=InvokeRoute(
                 self.invoker,
@@ -288,11 +295,20 @@ class Server:
         )
         self.http = HttpServer(gateway, HTTP_LIMITS)
         self.port = await self.http.listen(self.settings.host, self.settings.port)
+        await self._begin()
+
+    async def _load_services(self) -> None:
+        for service in (self.sqs, self.s3, self.events, self.scheduler):
+            await service.load()
+
+    async def _begin(self) -> None:
+        """All that happens by itself, once every target is there."""
         await self.queue.start()
         await self.courier.start()
         self.events.resume()
         self.sources.start(self.plane.event_sources.every())
         await self.cloudwatch_logs.start()
+        self.scheduler.start()
         snap_start = SnapStart(self.registry, self.snapshots, self._tasks)
         self.plane.versions.begin_snapshot = snap_start.begin
         snap_start.resume()
@@ -312,6 +328,7 @@ class Server:
         self.events.stop()
         self.sources.stop()
         self.cloudwatch_logs.stop()
+        self.scheduler.stop()
         self.sqs.stop()
         self.http.drain()
         await self.invoker.drain()
@@ -355,6 +372,7 @@ class Server:
         await self.sqs.reset()
         await self.s3.reset()
         await self.events.reset()
+        await self.scheduler.reset()
         await self.logs.clear()
         self.meter.clear()
         await self.database.write(clear_usage)
@@ -389,7 +407,7 @@ class Server:
         return {
             "status": "ready",
             "version": __version__,
-            "services": ["lambda", "events", "iam", "logs", "signer", "sqs", "sts"],
+            "services": ["lambda", "events", "iam", "logs", "scheduler", "signer", "sqs", "sts"],
             "isolation": describe_report(report),
             "runtimes": {
                 name: {"version": one.version, "path": str(one.executable)}

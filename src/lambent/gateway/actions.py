@@ -17,6 +17,7 @@ from lambent.domain.errors import LambdaError
 from lambent.gateway.asked import Asked
 from lambent.gateway.event_actions import event_resources
 from lambent.gateway.s3_actions import actions_of_s3
+from lambent.gateway.schedule_actions import actions_of_scheduler
 from lambent.policy.principal import ContextValue
 
 Params = Mapping[str, Any]
@@ -75,6 +76,8 @@ class Actions:
                 return self._of_sqs(operation, params)
             case "s3":
                 return actions_of_s3(operation, params)
+            case "scheduler":
+                return actions_of_scheduler(operation, params, self._account)
             case "events":
                 resources = event_resources(operation, params, self._account)
                 context = _tags_of_request(params)

@@ -26,7 +26,7 @@ _KINDS: dict[str, type | tuple[type, ...]] = {
     "integer": int,
     "long": int,
     "boolean": bool,
-    "timestamp": datetime,
+    "timestamp": (datetime, float),
 }
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
+from lambent.domain.schedule import execution_id
 from lambent.store.outbox import OutboxMessage
 
 BACK_OFF_S_MIN, BACK_OFF_S_MAX = 1.0, 300.0
@@ -25,13 +27,17 @@ def dead_letter_attributes(message: OutboxMessage, why: str) -> Mapping[str, Map
     """What the letter about a message that is given up tells besides its body.
 
     `why`: `Code: text`, or a text alone. Source for rules: EventBridge User Guide, "Using
-    dead-letter queues to process undelivered events"; other services pass on what the message had.
+    dead-letter queues to process undelivered events"; for schedules: Scheduler User Guide,
+    "Configuring a schedule's dead-letter queue"; other services pass on what the message had.
     """
-    if ":events:" not in message.source_arn:
+    if ":scheduler:" in message.source_arn:
+        told = _schedule_failed(message)
+    elif ":events:" in message.source_arn:
+        told = {"RULE_ARN": message.source_arn}
+    else:
         return message.attributes
     code, found, text = why.partition(": ")
-    told = {
-        "RULE_ARN": message.source_arn,
+    told |= {
         "TARGET_ARN": message.target_arn,
         "ERROR_CODE": code if found else "NO_PERMISSIONS",
         "ERROR_MESSAGE": (text or why)[:1_024],
@@ -43,3 +49,14 @@ def dead_letter_attributes(message: OutboxMessage, why: str) -> Mapping[str, Map
             "MaximumRetryAttempts" if too_often else "MaximumEventAge"
         )
     return {name: {"DataType": "String", "StringValue": text} for name, text in told.items()}
+
+
+def _schedule_failed(message: OutboxMessage) -> dict[str, str]:
+    """A schedule's message is as old as the instant that it is for."""
+    instant_s = message.created_s
+    return {
+        "SCHEDULE_ARN": message.source_arn,
+        "SCHEDULED_TIME": datetime.fromtimestamp(instant_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "EXECUTION_ID": execution_id(message.source_arn, instant_s),
+        "IS_PAYLOAD_TRUNCATED": "false",
+    }

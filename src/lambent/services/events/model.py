@@ -60,6 +60,10 @@ class Rule:
     role_arn: str = ""
     targets: Sequence[Mapping[str, Any]] = ()
     """As PutTargets has them, in the order of their making."""
+    anchor_s: float | None = None
+    """From when a rate counts."""
+    due_s: float | None = None
+    """The next instant of the schedule."""
     tags: Mapping[str, str] = field(default_factory=dict)
 
     @property

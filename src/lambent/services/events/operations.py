@@ -15,6 +15,7 @@ from lambent.services.events.put_operations import PutOperations
 from lambent.services.events.replays import Replays
 from lambent.services.events.router import Router
 from lambent.services.events.rule_operations import RuleOperations
+from lambent.services.events.scheduled import ScheduledRules
 from lambent.services.events.state import State
 from lambent.services.events.target import BusGate, BusTarget, DestinationTarget
 from lambent.store.database import Database
@@ -31,6 +32,7 @@ class EventBridge:
         router = Router(self._state, courier)
         self._archives = Archives(self._state)
         self._replays = Replays(self._state, router, tasks)
+        self.scheduled = ScheduledRules(self._state, router, tasks)
         self._put = PutOperations(self._state, router)
         self.target = BusTarget(self._state, router)
         self.destination = DestinationTarget(self.target, self._state)
@@ -51,8 +53,9 @@ class EventBridge:
         await self._state.load()
 
     def resume(self) -> None:
-        """Go on with what a stop cut off."""
+        """Go on with what a stop cut off, and follow the clock."""
         self._replays.resume()
+        self.scheduled.start()
 
     def documents(self, arn: str) -> list[PolicyDocument]:
         """The policy of a bus, for those who decide on access."""
@@ -66,8 +69,9 @@ class EventBridge:
         await self._archives.sweep()
 
     def stop(self) -> None:
-        """Replay nothing more."""
+        """Replay and trigger nothing more."""
         self._replays.stop()
+        self.scheduled.stop()
 
     async def reset(self) -> None:
         """Back to the default bus alone."""

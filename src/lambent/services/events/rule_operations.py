@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from lambent.domain.errors import not_supported
 from lambent.domain.event_pattern import PatternError, parse_pattern
 from lambent.domain.request import Handler, RequestContext
 from lambent.services.events.bus_operations import tags_of
 from lambent.services.events.model import (
+    DEFAULT_BUS,
     RULES_MAX,
     TARGETS_MAX,
     Rule,
@@ -20,6 +20,7 @@ from lambent.services.events.model import (
     rule_arn,
 )
 from lambent.services.events.paging import list_page
+from lambent.services.events.scheduled import arrange, check_schedule
 from lambent.services.events.state import LiveRule, State
 from lambent.services.events.targets import check_target
 
@@ -55,17 +56,20 @@ class RuleOperations:
         if not pattern and not schedule:
             raise invalid("Parameter(s) EventPattern or ScheduleExpression must be specified.")
         if schedule:
-            raise not_supported("schedules of rules")
+            check_schedule(schedule)
         check_pattern(pattern)
         tags = tags_of(params)
 
         def make() -> Rule:
             bus = self._state.bus(params.get("EventBusName")).name
+            if schedule and bus != DEFAULT_BUS:  # [LS]
+                raise invalid("ScheduleExpression is supported only on the default event bus.")
             known = self._state.rules.get(bus, {})
             now = known.get(params["Name"])
+            kept = now.row if now is not None and now.row.schedule == schedule else None
             if now is None and len(known) >= RULES_MAX:
                 raise limit_exceeded()
-            return Rule(
+            rule = Rule(
                 bus=bus,
                 name=params["Name"],
                 pattern=pattern,
@@ -75,7 +79,10 @@ class RuleOperations:
                 role_arn=params.get("RoleArn", ""),
                 targets=now.row.targets if now else (),
                 tags=now.row.tags if now else tags,
+                anchor_s=kept.anchor_s if kept else None,
+                due_s=kept.due_s if kept else None,
             )
+            return arrange(rule, self._state.clock.wall_s())
 
         rule = await self._state.change(make)
         assert isinstance(rule, Rule)
@@ -107,7 +114,11 @@ class RuleOperations:
         return await self._set_state(params, "DISABLED")
 
     async def _set_state(self, params: Params, state: str) -> Result:
-        await self._state.change(lambda: replace(self._rule(params, "Name").row, state=state))
+        def make() -> Rule:
+            rule = replace(self._rule(params, "Name").row, state=state)
+            return arrange(rule, self._state.clock.wall_s())
+
+        await self._state.change(make)
         return {}
 
     async def list_rules(self, params: Params, context: RequestContext) -> Result:

@@ -6,7 +6,7 @@ import asyncio
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from lambent.clock import Clock
 from lambent.domain.arns import Account
@@ -30,6 +30,12 @@ from lambent.services.events.model import (
     rule_not_found,
 )
 from lambent.store.database import Database
+
+
+class OnRule(Protocol):
+    """Learns of rules as they are in memory."""
+
+    def __call__(self, rule: Rule, *, gone: bool) -> None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,11 +81,14 @@ class State:
         """Bus → name → rule."""
         self.archives: dict[str, LiveArchive] = {}
         self.replays: dict[str, Replay] = {}
+        self.on_rule: OnRule = _ignore
         self._archive_number = 0
         self._settling = asyncio.Lock()
 
     async def load(self) -> None:
         """All that the disk holds, and the default bus."""
+        for live in self.all_rules():
+            self.on_rule(live.row, gone=True)
         self.buses, self.rules, self.archives, self.replays = {}, {}, {}, {}
         for resource in await self.database.read(lambda c: rows.load_resources(c, self.account)):
             self._keep(resource)
@@ -172,6 +181,7 @@ class State:
                     del self.buses[resource.name]
                 case Rule():
                     del self.rules[resource.bus][resource.name]
+                    self.on_rule(resource, gone=True)
                 case Archive():
                     del self.archives[resource.name]
                 case Replay():
@@ -183,6 +193,7 @@ class State:
                 self.buses[resource.name] = resource
             case Rule():
                 self.rules.setdefault(resource.bus, {})[resource.name] = self._live(resource)
+                self.on_rule(resource, gone=False)
             case Archive():
                 pattern = parse_pattern(resource.pattern) if resource.pattern else None
                 self.archives[resource.name] = LiveArchive(row=resource, pattern=pattern)
@@ -196,6 +207,10 @@ class State:
             pattern=parse_pattern(rule.pattern) if rule.pattern else None,
             targets=tuple(_live_target(target) for target in rule.targets),
         )
+
+
+def _ignore(rule: Rule, *, gone: bool) -> None:
+    return
 
 
 def _live_target(target: Mapping[str, Any]) -> LiveTarget:
