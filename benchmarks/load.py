@@ -131,14 +131,14 @@ def drain_stream(port: int, name: str, measure: Callable[[], float]) -> tuple[fl
 class _Client(asyncio.Protocol):
     """Sends the next request when the answer to the last is whole."""
 
-    def __init__(self, request: bytes, counter: list[int]) -> None:
-        self.request = request
+    def __init__(self, make_request: Callable[[], bytes], counter: list[int]) -> None:
+        self.make_request = make_request
         self.counter = counter
         self.pending = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport: Any = transport
-        self.transport.write(self.request)
+        self.transport.write(self.make_request())
 
     def data_received(self, data: bytes) -> None:
         data = self.pending + data if self.pending else data
@@ -149,11 +149,17 @@ class _Client(asyncio.Protocol):
         assert data.startswith(b"HTTP/1.1 200"), data[:200]
         self.pending = b""
         self.counter[0] += 1
-        self.transport.write(self.request)
+        self.transport.write(self.make_request())
 
 
-def throughput_per_s(port: int, request: bytes, *, clients: int, seconds: float) -> float:
-    """Requests a second of `clients` connections, each with one request at a time."""
+def throughput_per_s(
+    port: int, request: bytes | Callable[[], bytes], *, clients: int, seconds: float
+) -> float:
+    """Requests a second of `clients` connections, each with one request at a time.
+
+    `request` is always the same one, or makes each.
+    """
+    make_request = (lambda: request) if isinstance(request, bytes) else request
 
     async def run() -> float:
         loop = asyncio.get_running_loop()
@@ -161,7 +167,7 @@ def throughput_per_s(port: int, request: bytes, *, clients: int, seconds: float)
         transports = []
         for _ in range(clients):
             transport, _ = await loop.create_connection(
-                lambda: _Client(request, counter), "127.0.0.1", port
+                lambda: _Client(make_request, counter), "127.0.0.1", port
             )
             transports.append(transport)
         await asyncio.sleep(0.5)  # every environment has started by then

@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterator
 from benchmarks import host, load
 from benchmarks.languages import languages
 from benchmarks.mappings import mappings
+from benchmarks.s3 import s3
 from benchmarks.sqs import sqs
 
 WARM_ROUNDS = 3
@@ -389,6 +390,7 @@ ALL: dict[str, Callable[[], None]] = {
     "environments": environments,
     "stream": stream,
     "languages": languages,
+    "s3": s3,
     "sqs": sqs,
     "mappings": mappings,
 }
