@@ -241,3 +241,39 @@ def test_an_event_of_another_name_is_refused(server: RunningServer, sqs: Any) ->
         Bucket=bucket,
         NotificationConfiguration={"QueueConfigurations": [entry]},
     ) == ("InvalidArgument", 400)
+
+
+def test_a_bucket_tells_the_default_bus_where_rules_match(
+    server: RunningServer, s3: Any, sqs: Any
+) -> None:
+    """S3 User Guide, "Using EventBridge"."""
+    events, bucket = server.client("events"), new_bucket(s3)
+    inbox = Inbox(sqs, bucket, allowed=False)
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Service": "events.amazonaws.com"},
+        "Action": "sqs:SendMessage",
+        "Resource": inbox.arn,
+    }
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    sqs.set_queue_attributes(QueueUrl=inbox.url, Attributes={"Policy": policy})
+    pattern = {
+        "source": ["aws.s3"],
+        "detail-type": ["Object Created"],
+        "detail": {"bucket": {"name": [bucket]}, "object": {"key": [{"prefix": "in/"}]}},
+    }
+    events.put_rule(Name=bucket, EventPattern=json.dumps(pattern))
+    events.put_targets(Rule=bucket, Targets=[{"Id": "q", "Arn": inbox.arn}])
+    s3.put_bucket_notification_configuration(
+        Bucket=bucket, NotificationConfiguration={"EventBridgeConfiguration": {}}
+    )
+    assert "EventBridgeConfiguration" in s3.get_bucket_notification_configuration(Bucket=bucket)
+    s3.put_object(Bucket=bucket, Key="out/a", Body=b"x")
+    s3.put_object(Bucket=bucket, Key="in/a b", Body=b"xyz")
+    event = inbox.take()
+    assert event["resources"] == [f"arn:aws:s3:::{bucket}"]
+    assert event["detail"]["object"]["key"] == "in/a b"
+    assert event["detail"]["object"]["size"] == 3
+    assert event["detail"]["reason"] == "PutObject"
+    events.remove_targets(Rule=bucket, Ids=["q"])
+    events.delete_rule(Name=bucket)
