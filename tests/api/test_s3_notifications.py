@@ -5,7 +5,9 @@ Expected values: S3 User Guide, "Amazon S3 Event Notifications" and "Event messa
 
 from __future__ import annotations
 
+import hashlib
 import json
+import re
 from typing import Any
 from urllib.parse import unquote_plus
 
@@ -277,3 +279,30 @@ def test_a_bucket_tells_the_default_bus_where_rules_match(
     assert event["detail"]["reason"] == "PutObject"
     events.remove_targets(Rule=bucket, Ids=["q"])
     events.delete_rule(Name=bucket)
+
+
+def test_a_bucket_takes_the_records_of_failed_events_and_tells_of_them(
+    server: RunningServer, s3: Any, sqs: Any
+) -> None:
+    """[DG] "Capturing records of Lambda asynchronous invocations": the names of the objects."""
+    bucket, inbox = watch(s3, sqs, "s3:ObjectCreated:Put")
+    client = server.create("s3-failing", "def handler(event, context): raise ValueError('no')")
+    client.put_function_event_invoke_config(
+        FunctionName="s3-failing",
+        MaximumRetryAttempts=0,
+        DestinationConfig={"OnFailure": {"Destination": f"arn:aws:s3:::{bucket}"}},
+    )
+    client.invoke(FunctionName="s3-failing", InvocationType="Event", Payload=b'{"n": 1}')
+    told = inbox.record()["s3"]["object"]
+    assert re.fullmatch(
+        r"aws/lambda/async/s3-failing/\d{4}/\d\d/\d\d/"
+        r"\d{4}-\d\d-\d\dT\d\d\.\d\d\.\d\d-[0-9a-f-]{36}",
+        told["key"],
+    )
+    got = s3.get_object(Bucket=bucket, Key=told["key"])
+    body = got["Body"].read()
+    assert got["ETag"] == f'"{hashlib.md5(body).hexdigest()}"'
+    record = json.loads(body)
+    assert record["requestContext"]["condition"] == "RetriesExhausted"
+    assert record["requestPayload"] == {"n": 1}
+    assert record["responsePayload"]["errorMessage"] == "no"

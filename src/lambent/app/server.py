@@ -184,6 +184,7 @@ class Server:
             root=data / "s3",
             courier=self.courier,
         )
+        self.queue.targets["s3"] = self.s3.target
         self.http: HttpServer
         self.port = 0
 

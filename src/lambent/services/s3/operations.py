@@ -20,6 +20,7 @@ from lambent.services.s3.notifications import Notifications
 from lambent.services.s3.objects import Objects
 from lambent.services.s3.reading import Reader
 from lambent.services.s3.state import State
+from lambent.services.s3.target import BucketTarget
 from lambent.services.s3.uploads import Uploads
 from lambent.store.database import Database
 
@@ -50,6 +51,7 @@ class S3:
         )
         self.objects = Objects(self.state)
         self.reader = Reader(self.state)
+        self.target = BucketTarget(self.state)
         self.settings = BucketSettings(self.state)
         uploads = Uploads(self.state)
         self.operations: Mapping[str, S3Handler] = {
