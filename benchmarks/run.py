@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterator
 from benchmarks import host, load
 from benchmarks.languages import languages
 from benchmarks.mappings import mappings
+from benchmarks.mixed import mixed
 from benchmarks.s3 import s3
 from benchmarks.sqs import sqs
 
@@ -391,6 +392,7 @@ ALL: dict[str, Callable[[], None]] = {
     "stream": stream,
     "languages": languages,
     "s3": s3,
+    "mixed": mixed,
     "sqs": sqs,
     "mappings": mappings,
 }
