@@ -25,6 +25,7 @@ from lambent.services.events import EventBridge
 from lambent.services.logs import Logs
 from lambent.services.s3 import S3
 from lambent.services.scheduler import Scheduler
+from lambent.services.sns import Sns
 from lambent.services.sqs import Sqs
 from lambent.store.database import Database
 from lambent.store.logs import LogStore
@@ -70,6 +71,25 @@ def _of_clock(service: type[EventBridge] | type[Scheduler]) -> Iterable[str]:
                 courier = Courier(database=database, targets={}, **around)
                 made = service(database, courier=courier, **around)
                 return frozenset(made.operations)
+
+    return asyncio.run(collect())
+
+
+def _sns() -> Iterable[str]:
+    async def collect() -> frozenset[str]:
+        with tempfile.TemporaryDirectory() as folder:
+            async with asyncio.TaskGroup() as group:
+                account, clock, root = Account(), ManualClock(), Path(folder)
+                database = Database(root / "lambent.db")
+                courier = Courier(
+                    account=account,
+                    database=database,
+                    clock=clock,
+                    tasks=Tasks(group),
+                    targets={},
+                )
+                sns = Sns(database, account, clock, courier=courier, root=root)
+                return frozenset(sns.operations)
 
     return asyncio.run(collect())
 
@@ -241,7 +261,41 @@ universal targets lambda:invoke, sqs:sendMessage and sns:publish; others are ref
     },
 )
 
-PAGES = (SQS, S3_PAGE, EVENTS, SCHEDULER, LOGS)
+SNS = Page(
+    service="sns",
+    title="SNS",
+    about="""\
+The query protocol. What Publish accepted is on disk for every subscriber before the answer.
+Subscribers: queues, functions, HTTP and HTTPS endpoints. A queue's or a function's own policy must
+let `sns.amazonaws.com` in. Absent: email, SMS, mobile push, Firehose, delivery status logs, data
+protection, archives and their replay.
+""",
+    handled=_sns,
+    remarks={
+        "ConfirmSubscription": "also by the SubscribeURL, which is not signed",
+        "DeleteTopic": "what is on its way to an HTTP endpoint is dropped",
+        "Publish": "to topics; 256 KB",
+        "Subscribe": "HTTP endpoints confirm by a token, which is good for two days",
+        "Unsubscribe": "by the UnsubscribeURL an owner can restore it for two days",
+    },
+    attributes={
+        "ContentBasedDeduplication": _ENFORCED,
+        "DeliveryPolicy": ("enforced", "of topics and subscriptions, for HTTP endpoints"),
+        "DisplayName": ("stored", "it is for email and SMS"),
+        "FifoThroughputScope": ("enforced", "as the scope of deduplication"),
+        "FifoTopic": _ENFORCED,
+        "FilterPolicy": _ENFORCED,
+        "FilterPolicyScope": _ENFORCED,
+        "KmsMasterKeyId": ("stored", "there is no KMS"),
+        "Policy": ("enforced", "for services always, for callers with `--auth iam`"),
+        "RawMessageDelivery": _ENFORCED,
+        "RedrivePolicy": _ENFORCED,
+        "SignatureVersion": _ENFORCED,
+        "TracingConfig": ("stored", "trace headers are passed on in any case; there is no X-Ray"),
+    },
+)
+
+PAGES = (SQS, SNS, S3_PAGE, EVENTS, SCHEDULER, LOGS)
 
 HEAD = """\
 <!-- Written by `make docs` from tools/services.py and the handlers. Do not edit. -->

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import NamedTuple
 
 from lambent.clock import Clock
@@ -12,11 +13,12 @@ from lambent.policy.document import PolicyDocument
 from lambent.queue.async_queue import AsyncQueue
 from lambent.queue.function_target import FunctionTarget
 from lambent.services.delivery.courier import Courier
-from lambent.services.delivery.gates import FunctionGate, QueueGate, RoleGate
+from lambent.services.delivery.gates import FunctionGate, QueueGate, RoleGate, TopicGate
 from lambent.services.events import EventBridge
 from lambent.services.logs import Logs
 from lambent.services.logs.carrier import LogCarrier
 from lambent.services.scheduler import Scheduler
+from lambent.services.sns import Sns
 from lambent.services.sqs import Sqs
 from lambent.store.database import Database
 from lambent.store.logs import LogStore
@@ -87,6 +89,16 @@ def make_events(around: Around, queue: AsyncQueue, courier: Courier) -> EventBri
     courier.targets["events"] = events.target
     courier.gates["events"] = events.gate
     return events
+
+
+def make_sns(around: Around, queue: AsyncQueue, courier: Courier, root: Path) -> Sns:
+    """SNS, with its topics among the targets of both."""
+    sns = Sns(
+        around.database, account=around.account, clock=around.clock, courier=courier, root=root
+    )
+    queue.targets["sns"] = courier.targets["sns"] = sns.target
+    courier.gates["sns"] = TopicGate(around.account, sns.policies)
+    return sns
 
 
 def make_logs(around: Around, store: LogStore, courier: Courier) -> Logs:

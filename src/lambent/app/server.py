@@ -30,6 +30,7 @@ from lambent.app.delivery import (
     make_logs,
     make_queue,
     make_scheduler,
+    make_sns,
 )
 from lambent.app.images import make_images
 from lambent.app.sources import make_sources
@@ -174,6 +175,7 @@ class Server:
             surroundings, self.queue, self.plane, self.sqs, self.logs, delay_scale
         )
         self.events = make_events(surroundings, self.queue, self.courier)
+        self.sns = make_sns(surroundings, self.queue, self.courier, data)
         self.sources = make_sources(surroundings, self.invoker, self.plane, self.sqs)
         self.cloudwatch_logs = make_logs(surroundings, self.logs, self.courier)
         self.scheduler = make_scheduler(surroundings, self.courier)
@@ -235,6 +237,7 @@ class Server:
                 "sqs": self.sqs.documents,
                 "s3": self.s3.settings.documents,
                 "events": self.events.documents,
+                "sns": self.sns.documents,
             },
         )
         admit = access.admit_invoke if access.authorization is not None else None
@@ -254,6 +257,7 @@ class Server:
                 "sqs": self.sqs.operations,
                 "events": self.events.operations,
                 "scheduler": self.scheduler.operations,
+                "sns": self.sns.operations,
             },
             invoke=InvokeRoute(
                 self.invoker,
@@ -291,6 +295,7 @@ class Server:
                 self._tasks,
                 endpoint=self._endpoint,
             ),
+            certificate=self.sns.certificate,
             tasks=self._tasks,
             endpoint=self._endpoint,
         )
@@ -299,7 +304,7 @@ class Server:
         await self._begin()
 
     async def _load_services(self) -> None:
-        for service in (self.sqs, self.s3, self.events, self.scheduler):
+        for service in (self.sqs, self.s3, self.events, self.sns, self.scheduler):
             await service.load()
 
     async def _begin(self) -> None:
@@ -331,6 +336,7 @@ class Server:
         self.cloudwatch_logs.stop()
         self.scheduler.stop()
         self.sqs.stop()
+        self.sns.stop()
         self.http.drain()
         await self.invoker.drain()
         await self.sources.ended()
@@ -374,6 +380,7 @@ class Server:
         await self.s3.reset()
         await self.events.reset()
         await self.scheduler.reset()
+        await self.sns.reset()
         await self.logs.clear()
         self.meter.clear()
         await self.database.write(clear_usage)
@@ -394,6 +401,7 @@ class Server:
             await self.registry.sweep()
             await self.sqs.sweep()
             await self.events.sweep()
+            await self.sns.sweep()
 
     async def flush_usage(self) -> None:
         while True:
@@ -408,7 +416,17 @@ class Server:
         return {
             "status": "ready",
             "version": __version__,
-            "services": ["lambda", "events", "iam", "logs", "scheduler", "signer", "sqs", "sts"],
+            "services": [
+                "lambda",
+                "events",
+                "iam",
+                "logs",
+                "scheduler",
+                "signer",
+                "sns",
+                "sqs",
+                "sts",
+            ],
             "isolation": describe_report(report),
             "runtimes": {
                 name: {"version": one.version, "path": str(one.executable)}

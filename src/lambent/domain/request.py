@@ -20,6 +20,8 @@ class RequestContext:
     """Scheme, host and port as the caller named them, e.g. `http://127.0.0.1:4566`."""
     principal: Principal
     """Who calls: with open authentication the account's root, unless the credentials tell more."""
+    trace: str = ""
+    """X-Amzn-Trace-Id: the chain of invocations that the call is part of."""
     on_disconnect: Callable[[Callable[[], None]], None] = field(default=lambda act: None)
     """Has something done once if the caller leaves before the answer."""
 

@@ -18,6 +18,7 @@ from lambent.gateway.asked import Asked
 from lambent.gateway.event_actions import event_resources
 from lambent.gateway.s3_actions import actions_of_s3
 from lambent.gateway.schedule_actions import actions_of_scheduler
+from lambent.gateway.sns_requests import topic_resource
 from lambent.policy.principal import ContextValue
 
 Params = Mapping[str, Any]
@@ -78,6 +79,10 @@ class Actions:
                 return actions_of_s3(operation, params)
             case "scheduler":
                 return actions_of_scheduler(operation, params, self._account)
+            case "sns":
+                action = f"SNS:{operation.removesuffix('Batch')}"
+                topic = topic_resource(params, self._account)
+                return [Asked(action, topic, _tags_of_request(params))]
             case "events":
                 resources = event_resources(operation, params, self._account)
                 context = _tags_of_request(params)

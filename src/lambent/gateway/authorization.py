@@ -20,7 +20,10 @@ from lambent.policy.principal import AccessRequest, ContextValue, service_princi
 from lambent.services.iam.directory import Caller, Directory
 
 LAMBDA = "lambda.amazonaws.com"
-_SHORT_CODES = ("iam", "sts", "s3")
+_DENIED = {
+    **dict.fromkeys(("iam", "sts", "s3"), "AccessDenied"),
+    "sns": "AuthorizationErrorException",
+}
 Documents = Callable[[str, str | None], list[PolicyDocument]]
 """The resource policies in force on a function: name, qualifier."""
 LayerDocuments = Callable[[str, int], list[PolicyDocument]]
@@ -117,8 +120,7 @@ class Authorization:
             )
         if of_s3 and caller.principal.kind == "anonymous":
             text = "Access Denied"
-        code = "AccessDenied" if service in _SHORT_CODES else "AccessDeniedException"
-        raise LambdaError(code, text)
+        raise LambdaError(_DENIED.get(service, "AccessDeniedException"), text)
 
     def _request(
         self, caller: Caller, asked: Asked
@@ -133,7 +135,7 @@ class Authorization:
         elif asked.layer is not None:
             resource = self._layer_documents(*asked.layer)
         else:
-            documents = self._resource_documents.get(asked.action.partition(":")[0])
+            documents = self._resource_documents.get(asked.action.partition(":")[0].lower())
             resource = () if documents is None else documents(asked.resource)
         return AccessRequest(caller.principal, asked.action, asked.resource, context), resource
 

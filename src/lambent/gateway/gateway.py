@@ -23,9 +23,11 @@ from lambent.gateway.invoke_streaming_route import InvokeStreamingRoute
 from lambent.gateway.local import LocalRoutes
 from lambent.gateway.routing import choose_protocol, identify_service
 from lambent.gateway.s3_route import S3Route
+from lambent.gateway.sns_requests import CERTIFICATES, answer_certificate, is_by_link
 from lambent.gateway.url_route import UrlRoute, is_for_url
 from lambent.http.exchange import Exchange
 from lambent.http.message import BodySink, Refusal, Request
+from lambent.policy.principal import ANONYMOUS
 from lambent.services.iam.directory import Caller
 from lambent.tasks import Tasks
 from lambent.wire import (
@@ -69,6 +71,7 @@ class Gateway:
         invoke_streaming: InvokeRoute,
         urls: UrlRoute,
         local: LocalRoutes,
+        certificate: Callable[[str], str | None],
         s3: S3Route,
         tasks: Tasks,
         endpoint: Callable[[Request], str],
@@ -81,6 +84,7 @@ class Gateway:
         self._invoke_streaming = invoke_streaming
         self._urls = urls
         self._local = local
+        self._certificate = certificate
         self._s3 = s3
         self._tasks = tasks
         self._endpoint = endpoint
@@ -111,6 +115,8 @@ class Gateway:
                 self._s3.handle(exchange)
             elif request.path.startswith("/_"):
                 self._tasks.spawn(self._answer_local(exchange), name="local")
+            elif request.path.startswith(CERTIFICATES):
+                answer_certificate(exchange, self._certificate(request.path))
             else:
                 self._tasks.spawn(self._answer(exchange), name=request.path)
         except Exception:  # a fault of ours must cost one answer, not the connection's protocol
@@ -151,7 +157,8 @@ class Gateway:
             stream = self._streams.get(service.name, {}).get(operation.name)
             if handler is None and stream is None:
                 raise not_supported(f"the operation {service.name}:{operation.name}")
-            caller = await self._admit(request, service.name)
+            by_link = is_by_link(request, service.name, operation.name)
+            caller = Caller(ANONYMOUS) if by_link else await self._admit(request, service.name)
             wire_request.body = request.body  # without the frames of a chunked one
             if len(request.body) > PARSE_INLINE_BYTES_MAX:  # a large package would stall the loop
                 parameters = await asyncio.to_thread(
@@ -164,9 +171,11 @@ class Gateway:
                 request_id=request_id,
                 endpoint=self._endpoint(request),
                 principal=caller.principal,
+                trace=request.headers.get("x-amzn-trace-id", ""),
                 on_disconnect=partial(setattr, exchange, "on_disconnect"),
             )
-            self._access.authorize(caller, service.name, operation.name, parameters)
+            if not by_link:
+                self._access.authorize(caller, service.name, operation.name, parameters)
             if stream is not None:
                 events = await stream(parameters, context)
                 await send_events(exchange, operation, events, request_id)

@@ -10,8 +10,8 @@ from lambent.http.message import Request
 
 # The prefix of X-Amz-Target, and the Version parameter of the query protocol (botocore's models).
 _TARGETS = {"Logs_20140328": "logs", "AmazonSQS": "sqs", "AWSEvents": "events"}
-_VERSIONS = {"2010-05-08": "iam", "2011-06-15": "sts", "2012-11-05": "sqs"}
-_SUPPORTED = {"lambda", "iam", "sts", "logs", "signer", "sqs", "events", "scheduler"}
+_VERSIONS = {"2010-05-08": "iam", "2011-06-15": "sts", "2012-11-05": "sqs", "2010-03-31": "sns"}
+_SUPPORTED = {"lambda", "iam", "sts", "logs", "signer", "sqs", "sns", "events", "scheduler"}
 _TWO_PROTOCOLS = frozenset({"sqs"})
 """By JSON where there is a target header, else by the query protocol."""
 _SCOPE = re.compile(r"Credential=[^/,\s]*/\d{8}/[^/,\s]*/(?P<service>[a-z0-9-]+)/aws4_request")

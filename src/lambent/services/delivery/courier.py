@@ -44,11 +44,20 @@ class Undeliverable(Exception):
     """Trying again would be of no use; the text says why."""
 
 
+class Later(Exception):
+    """It is to be tried again as the target's own rules say."""
+
+    def __init__(self, why: str, delay_s: float) -> None:
+        super().__init__(why)
+        self.delay_s = delay_s
+
+
 class Carrier(Protocol):
     """A service whose targets are not of this process, or take their time: HTTP endpoints."""
 
     async def carry(self, message: OutboxMessage) -> None:
-        """Deliver it. Raises LambdaError where it is to be tried again, else Undeliverable."""
+        """Deliver it. Raises LambdaError or Later where it is to be tried again, else
+        Undeliverable."""
         ...
 
 
@@ -171,6 +180,20 @@ class Courier:
         """Inside the transaction of the write that causes it; the answer is for `posted`."""
         return outbox.insert_message(connection, self._account, message)
 
+    def prepare(self, message: OutboxMessage) -> Landing | None:
+        """What takes a message within the caller's own transaction, where order matters.
+
+        None where nothing takes it so: then it is to be posted. It is written at once.
+        """
+        target = self.targets.get(_service(message.target_arn))
+        sender = Sender(principal=message.principal, source_arn=message.source_arn)
+        if target is None or self._refusal(message.target_arn, sender) is not None:
+            return None
+        try:
+            return target.prepare(message.target_arn, _letter(message))
+        except LambdaError:
+            return None
+
     def posted(self, messages: Iterable[OutboxMessage]) -> None:
         """After the commit. A message that is never told of goes with the next start."""
         if self._early is not None:
@@ -269,9 +292,12 @@ class Courier:
 
     async def _carry(self, message: OutboxMessage, carrier: Carrier) -> None:
         generation = self._generation
+        delay_s: float | None = None
         try:
             await carrier.carry(message)
             fault = None
+        except Later as error:
+            fault, delay_s = str(error), error.delay_s
         except LambdaError as error:
             fault = f"{error.code}: {error.message}"
         except Undeliverable as error:
@@ -286,10 +312,10 @@ class Courier:
         if fault is None:
             self._finish(message, None)
         else:
-            self._again(message, fault)
+            self._again(message, fault, delay_s)
 
-    def _again(self, message: OutboxMessage, why: str) -> None:
-        later = decide_again(message, self._clock.wall_s(), self._delay_scale)
+    def _again(self, message: OutboxMessage, why: str, delay_s: float | None = None) -> None:
+        later = decide_again(message, self._clock.wall_s(), self._delay_scale, delay_s)
         if later is None:
             self._give_up(message, why)
             return

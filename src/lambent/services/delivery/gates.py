@@ -91,6 +91,28 @@ class QueueGate:
         )
 
 
+class TopicGate:
+    """Topics let in whom their policies allow."""
+
+    def __init__(
+        self, account: Account, documents: Callable[[str], list[PolicyDocument] | None]
+    ) -> None:
+        """`documents`: the policy of a topic; None where there is no such topic."""
+        self._account = account
+        self._documents = documents
+
+    def fault(self, arn: str, sender: Sender) -> str | None:
+        documents = self._documents(arn)
+        if documents is None:
+            return "The destination topic does not exist"
+        if _allows(documents, "sns:Publish", arn, sender, self._account):
+            return None
+        return (
+            "Permissions on the destination topic do not allow the service to publish"
+            " notifications from this source"
+        )
+
+
 def _allows(
     documents: list[PolicyDocument], action: str, arn: str, sender: Sender, account: Account
 ) -> bool:

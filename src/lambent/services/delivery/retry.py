@@ -14,10 +14,17 @@ BACK_OFF_S_MIN, BACK_OFF_S_MAX = 1.0, 300.0
 """[own] As for asynchronous invocations."""
 
 
-def decide_again(message: OutboxMessage, now_s: float, scale: float = 1.0) -> OutboxMessage | None:
-    """The message with its next try, whose delay doubles; None where it is given up."""
+def decide_again(
+    message: OutboxMessage, now_s: float, scale: float = 1.0, delay_s: float | None = None
+) -> OutboxMessage | None:
+    """The message with its next try; None where it is given up.
+
+    Without a `delay_s` of the target's own it doubles.
+    """
     tries = message.tries + 1
-    delay_s = min(BACK_OFF_S_MIN * 2.0 ** min(tries - 1, 20), BACK_OFF_S_MAX) * scale
+    if delay_s is None:
+        delay_s = min(BACK_OFF_S_MIN * 2.0 ** min(tries - 1, 20), BACK_OFF_S_MAX)
+    delay_s *= scale
     if tries >= message.tries_max or now_s + delay_s >= message.until_s:
         return None
     return replace(message, tries=tries, due_s=now_s + delay_s)

@@ -1,0 +1,1 @@
+"""SNS: pure parts, signatures, and the driver in virtual time."""
