@@ -7,7 +7,6 @@ import contextlib
 import os
 import socket
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 from lambent import __version__
@@ -33,6 +32,7 @@ from lambent.app.delivery import (
     make_sns,
 )
 from lambent.app.images import make_images
+from lambent.app.readings import read_memory, usage_of, usage_row
 from lambent.app.sources import make_sources
 from lambent.clock import SystemClock
 from lambent.control.downloads import load_downloads
@@ -60,7 +60,6 @@ from lambent.http.server import HttpServer
 from lambent.invoke.invoker import Invoker
 from lambent.observe.meter import Meter, Usage
 from lambent.placement.concurrency import ConcurrencyLedger
-from lambent.placement.demand import Memory, parse_memory
 from lambent.placement.host_folders import HostFolders
 from lambent.placement.parking import Parking
 from lambent.placement.placement import SWEEP_S, Placement
@@ -78,9 +77,10 @@ from lambent.settings import Settings, hot_reload_roots, parse_file_systems
 from lambent.store.database import Database
 from lambent.store.files import CodeStore
 from lambent.store.logs import LogStore
-from lambent.store.usage import UsageRow, clear_usage, load_usage, store_usage
+from lambent.store.usage import clear_usage, load_usage, store_usage
 from lambent.tasks import Tasks
 
+SERVICES = ["lambda", "events", "iam", "logs", "scheduler", "signer", "sns", "sqs", "sts"]
 USAGE_FLUSH_S = 1.0
 ACCEPTS_MAX = 64
 EXPIRY_MARGIN_S = 60.0
@@ -416,17 +416,7 @@ class Server:
         return {
             "status": "ready",
             "version": __version__,
-            "services": [
-                "lambda",
-                "events",
-                "iam",
-                "logs",
-                "scheduler",
-                "signer",
-                "sns",
-                "sqs",
-                "sts",
-            ],
+            "services": SERVICES,
             "isolation": describe_report(report),
             "runtimes": {
                 name: {"version": one.version, "path": str(one.executable)}
@@ -475,38 +465,3 @@ HTTP_LIMITS = HttpLimits(
     body_timeout_s=limits.BODY_TIMEOUT_S,
     idle_s=limits.KEEP_ALIVE_TIMEOUT_S,
 )
-
-
-def read_memory() -> Memory:
-    """What the host says of its memory now."""
-    texts = []
-    for path in ("/proc/meminfo", "/proc/pressure/memory"):
-        try:
-            texts.append(Path(path).read_text(encoding="ascii"))
-        except OSError:  # kernels without it
-            texts.append("")
-    return parse_memory(*texts)
-
-
-def usage_of(row: UsageRow) -> Usage:
-    _, invocations, errors, throttles, billed, gb_s, usd = row
-    return Usage(
-        invocations=invocations,
-        errors=errors,
-        throttles=throttles,
-        billed_ms=billed,
-        gb_s=gb_s,
-        usd=usd,
-    )
-
-
-def usage_row(name: str, usage: Usage) -> UsageRow:
-    return (
-        name,
-        usage.invocations,
-        usage.errors,
-        usage.throttles,
-        usage.billed_ms,
-        usage.gb_s,
-        usage.usd,
-    )
