@@ -2,6 +2,7 @@
 
 HTTP/1.1 on httptools and uvloop → a length-prefixed frame on a Unix socketpair → a plain process
 that decodes, calls `handler` and encodes → HTTP. The process used last serves first.
+With no processes it answers at once.
 Usage: python -m benchmarks.floor PROCESSES; prints its port, ends on SIGTERM.
 """
 
@@ -43,11 +44,15 @@ class Floor:
     """Requests that wait and processes that are free."""
 
     def __init__(self) -> None:
+        self.bare = False
+        """Whether requests are answered at once: HTTP alone."""
         self.free: list[Channel] = []
         self.waiting: deque[tuple[Front, bytes]] = deque()
 
     def submit(self, front: Front, body: bytes) -> None:
-        if self.free:
+        if self.bare:
+            front.answer(b"")
+        elif self.free:
             self.free.pop().run(front, body)
         else:
             self.waiting.append((front, body))
@@ -118,6 +123,7 @@ class Channel(asyncio.Protocol):
 async def serve(count: int) -> None:
     loop = asyncio.get_running_loop()
     floor = Floor()
+    floor.bare = count == 0
     processes = []
     for _ in range(count):
         ours, theirs = socket.socketpair()

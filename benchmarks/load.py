@@ -7,7 +7,8 @@ import re
 import socket
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import uvloop
@@ -26,14 +27,23 @@ def signed_invoke(port: int, name: str, body: bytes = EVENT) -> bytes:
     return _signed(port, f"/2015-03-31/functions/{name}/invocations", body)
 
 
+def signed_event(port: int, name: str, body: bytes = EVENT) -> bytes:
+    """One whole asynchronous Invoke."""
+    path = f"/2015-03-31/functions/{name}/invocations"
+    return _signed(port, path, body, {"X-Amz-Invocation-Type": "Event"})
+
+
 def signed_stream(port: int, name: str, body: bytes = EVENT) -> bytes:
     """One whole InvokeWithResponseStream."""
     return _signed(port, f"/2021-11-15/functions/{name}/response-streaming-invocations", body)
 
 
-def _signed(port: int, path: str, body: bytes) -> bytes:
+def _signed(
+    port: int, path: str, body: bytes, more: Mapping[str, str] = MappingProxyType({})
+) -> bytes:
     url = f"http://127.0.0.1:{port}{path}"
-    request = AWSRequest("POST", url, data=body, headers={"Content-Type": "application/json"})
+    headers = {"Content-Type": "application/json", **more}
+    request = AWSRequest("POST", url, data=body, headers=headers)
     SigV4Auth(Credentials("test", "test"), "lambda", "us-east-1").add_auth(request)
     headers = dict(request.headers.items())
     headers.update(
@@ -146,7 +156,7 @@ class _Client(asyncio.Protocol):
         if end < 0 or len(data) < end + 4 + int(_LENGTH.search(data)[1]):  # type: ignore[index]
             self.pending = data
             return
-        assert data.startswith(b"HTTP/1.1 200"), data[:200]
+        assert data.startswith(b"HTTP/1.1 20"), data[:200]
         self.pending = b""
         self.counter[0] += 1
         self.transport.write(self.make_request())

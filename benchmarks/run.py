@@ -18,6 +18,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 
 from benchmarks import host, load
+from benchmarks.events import events
 from benchmarks.languages import languages
 from benchmarks.mappings import mappings
 from benchmarks.mixed import mixed
@@ -395,6 +396,7 @@ ALL: dict[str, Callable[[], None]] = {
     "mixed": mixed,
     "sqs": sqs,
     "mappings": mappings,
+    "events": events,
 }
 
 

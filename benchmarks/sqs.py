@@ -23,7 +23,7 @@ BODY = "x" * 100
 
 def sqs() -> None:
     """Sends and receives by 64 clients, into 10 messages and into 100,000."""
-    floor = _commits_per_s()
+    floor = commits_per_s()
     rates: dict[tuple[str, int], float] = {}
     with host.lambent() as server:
         client = boto3.client(
@@ -81,7 +81,7 @@ def _fill(client: object, url: str, count: int) -> None:
         client.send_message_batch(QueueUrl=url, Entries=entries)  # type: ignore[attr-defined]
 
 
-def _commits_per_s() -> float:
+def commits_per_s() -> float:
     """Rows a second, CLIENTS to a transaction that is on disk."""
     with tempfile.TemporaryDirectory(prefix="lambent-bench-") as folder:
         connection = sqlite3.connect(Path(folder) / "floor.db", isolation_level=None)

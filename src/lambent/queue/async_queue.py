@@ -82,6 +82,9 @@ class AsyncQueue:
         self._delay_scale = delay_scale
         self.targets = dict(targets or {})
         self._backlog = Backlog()
+        self._accepting: list[AsyncEvent] = []
+        self._accepted: asyncio.Future[None] | None = None
+        """Of the events that the next write stores."""
         self._fresh: dict[str, AsyncEvent] = {}
         self._fresh_bytes = 0
         self._timer: asyncio.TimerHandle | None = None
@@ -132,18 +135,40 @@ class AsyncQueue:
         self.pump()
 
     def accept(self, event: AsyncEvent) -> asyncio.Future[None]:
-        """Done once the event is on disk; it is tried from then on."""
+        """Done once the event is on disk; it is tried from then on.
+
+        What comes in one turn of the loop is one write, and shares the future.
+        """
+        if self._accepted is None:
+            loop = asyncio.get_running_loop()
+            self._accepted = loop.create_future()
+            loop.call_soon(self._store_accepted)
+        self._accepting.append(event)
+        return self._accepted
+
+    def _store_accepted(self) -> None:
         generation = self._generation
-        future = self._database.submit(lambda c: rows.insert_event(c, self.account, event))
+        events, self._accepting = self._accepting, []
+        told, self._accepted = self._accepted, None
+        assert told is not None
 
         def stored(done: asyncio.Future[None]) -> None:
-            if done.cancelled() or done.exception() is not None or generation != self._generation:
+            if done.cancelled() or (error := done.exception()) is not None:
+                fault = None if done.cancelled() else error
+                told.set_exception(fault or PlatformFault("the database was closed"))
                 return
-            self._admit(event)
+            if generation == self._generation:
+                for event in events:
+                    self._admit(event)
+            told.set_result(None)
             self.pump()
 
+        try:
+            future = self._database.submit(lambda c: rows.insert_events(c, self.account, events))
+        except PlatformFault as error:
+            told.set_exception(error)
+            return
         future.add_done_callback(stored)
-        return future
 
     def new_event(
         self,

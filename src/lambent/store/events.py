@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from lambent.domain.arns import Account
 from lambent.domain.event import AsyncEvent
@@ -14,26 +14,45 @@ _COLUMNS = (
 )
 
 
+_PLACES = f"({', '.join('?' * 13)})"
+_ROWS_AT_ONCE = (64, 16, 4, 1)
+"""Rows of one statement: each gives the interpreter away once, not once a row."""
+
+
 def insert_event(connection: sqlite3.Connection, account: Account, event: AsyncEvent) -> None:
-    connection.execute(
-        f"INSERT INTO async_events (account_id, region, {_COLUMNS})"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            account.account_id,
-            account.region,
-            event.request_id,
-            event.function_name,
-            event.qualifier,
-            event.payload,
-            event.trace_id,
-            event.client_context,
-            event.tenant_id,
-            event.accepted_s,
-            event.due_s,
-            event.attempts,
-            event.back_offs,
-        ),
-    )
+    insert_events(connection, account, [event])
+
+
+def insert_events(
+    connection: sqlite3.Connection, account: Account, events: Sequence[AsyncEvent]
+) -> None:
+    """All of them or, where it raises, none."""
+    at = 0
+    for count in _ROWS_AT_ONCE:
+        while len(events) - at >= count:
+            values: list[object] = []
+            for event in events[at : at + count]:
+                values += (
+                    account.account_id,
+                    account.region,
+                    event.request_id,
+                    event.function_name,
+                    event.qualifier,
+                    event.payload,
+                    event.trace_id,
+                    event.client_context,
+                    event.tenant_id,
+                    event.accepted_s,
+                    event.due_s,
+                    event.attempts,
+                    event.back_offs,
+                )
+            connection.execute(
+                f"INSERT INTO async_events (account_id, region, {_COLUMNS})"
+                f" VALUES {', '.join([_PLACES] * count)}",
+                values,
+            )
+            at += count
 
 
 def delay_event(connection: sqlite3.Connection, event: AsyncEvent) -> None:
