@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import http.server
 import json
+import threading
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
-from lambent.app import runtimes
+from lambent.app import java_jars
 from lambent.app.command import main
 from lambent.runtime.catalogue import RUNTIMES
 from lambent.runtime.families import java_client
@@ -58,23 +61,74 @@ def test_runtimes_as_json_is_for_programs(
 
 
 def test_a_jar_is_fetched_once(tmp_path: Path, repository: str) -> None:
-    assert runtimes.fetch(JAR, repository, tmp_path) is True
+    assert java_jars.fetch(JAR, repository, tmp_path) is True
     path = tmp_path / "a-jar-1.0.jar"
     assert (path.read_bytes(), path.stat().st_mode & 0o777) == (b"jar", 0o644)
-    assert runtimes.fetch(JAR, "file:///nowhere", tmp_path) is False
+    assert java_jars.fetch(JAR, "file:///nowhere", tmp_path) is False
 
 
 def test_a_jar_that_was_changed_is_fetched_anew(tmp_path: Path, repository: str) -> None:
     (tmp_path / "a-jar-1.0.jar").write_bytes(b"half")
-    assert runtimes.fetch(JAR, f"{repository}/", tmp_path) is True
+    assert java_jars.fetch(JAR, f"{repository}/", tmp_path) is True
     assert (tmp_path / "a-jar-1.0.jar").read_bytes() == b"jar"
 
 
 def test_a_jar_with_another_digest_is_not_taken(tmp_path: Path, repository: str) -> None:
     (tmp_path / "repository/org/example/a-jar/1.0/a-jar-1.0.jar").write_bytes(b"other")
     with pytest.raises(ValueError, match=r"a-jar-1\.0\.jar has the SHA-256 .* not taken"):
-        runtimes.fetch(JAR, repository, tmp_path)
+        java_jars.fetch(JAR, repository, tmp_path)
     assert not list(tmp_path.glob("a-jar*"))
+
+
+def test_other_releases_of_the_client_go_and_what_is_not_of_it_stays(tmp_path: Path) -> None:
+    old = tmp_path / "aws-lambda-java-core-1.2.0.jar"
+    current = [tmp_path / jar.file_name for jar in java_client.JARS]
+    for path in (old, tmp_path / "mine-1.0.jar", *current):
+        path.write_bytes(b"")
+    assert java_jars.superseded(tmp_path) == [old]
+
+
+class _Flaky(http.server.BaseHTTPRequestHandler):
+    """Fails twice, by a broken answer and by 503; then gives the jar."""
+
+    asked: ClassVar[list[str]] = []
+
+    def do_GET(self) -> None:
+        self.asked.append(self.path)
+        if self.path.startswith("/gone"):
+            self.send_error(404)
+        elif len(self.asked) == 1:
+            self.close_connection = True
+        elif len(self.asked) == 2:
+            self.send_error(503)
+        else:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b"jar")
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_a_repository_that_fails_is_asked_again_and_one_that_refuses_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(java_jars, "PAUSE_S", 0.0)
+    _Flaky.asked.clear()
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Flaky) as server:
+        serving = threading.Thread(target=server.serve_forever)
+        serving.start()
+        url = f"http://127.0.0.1:{server.server_port}"
+        try:
+            assert java_jars.fetch(JAR, url, tmp_path) is True
+            assert len(_Flaky.asked) == 3
+            (tmp_path / "a-jar-1.0.jar").unlink()
+            with pytest.raises(OSError, match="404"):
+                java_jars.fetch(JAR, f"{url}/gone", tmp_path)
+            assert len(_Flaky.asked) == 4
+        finally:
+            server.shutdown()
+            serving.join()
 
 
 def test_get_java_says_what_could_not_be_fetched(
@@ -92,4 +146,4 @@ def test_get_without_a_language_is_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["runtimes", "get", "--data-dir", str(tmp_path)]) == 2
-    assert "lambent runtimes get java" in capsys.readouterr().err
+    assert "say what to get: java or dotnet" in capsys.readouterr().err

@@ -24,13 +24,11 @@ _INVOCATIONS = 3
 
 
 def make_archive(interpreter: Interpreter, client: Path) -> str:
-    """Make the archive of one Java where it lacks; what became of it, for a person."""
+    """Make the archive of one Java, anew where there is one; what became of it, for a person."""
     if java_client.major(interpreter.version) < java_client.ARCHIVES_FROM:
         return "starts without an archive of class data, which this release cannot make"
     archives = client / "lib" / java_client.ARCHIVES
     archive = archives / java_client.archive_name(interpreter.version)
-    if archive.exists():
-        return f"{archive} is there"
     archives.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="lambent-java-") as folder:
         # As in a sandbox, the client is at ../runtime of the folder where Java starts.

@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import os
 import sys
-import urllib.request
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 
 from lambent.app.backend import dotnet_folder, java_client_folder, runtime_settings
 from lambent.app.dotnet_bootstrap import make_bootstraps
 from lambent.app.java_archives import make_archive
+from lambent.app.java_jars import fetch_client
 from lambent.cli.serving import settings_overrides
 from lambent.domain.interpreter import Interpreter
 from lambent.runtime.catalogue import RUNTIMES, find_runtimes, how_to_get
-from lambent.runtime.families import java, java_client
+from lambent.runtime.families import java
 from lambent.settings import Settings, load_settings
-
-FETCH_TIMEOUT_S = 60.0
-JAR_BYTES_MAX = 16 * 1024 * 1024
 
 
 def runtimes(arguments: argparse.Namespace) -> int:
@@ -68,12 +63,9 @@ def runtimes_as_json(found: Mapping[str, Interpreter]) -> Iterator[dict[str, obj
 
 def _get_java(settings: Settings) -> int:
     folder = java_client_folder(settings)
-    jars = folder / "lib"
     try:
-        jars.mkdir(parents=True, exist_ok=True, mode=0o755)
-        for jar in java_client.JARS:
-            fetched = fetch(jar, settings.maven_repository, jars)
-            print(f"{jar.file_name}: {'fetched' if fetched else 'is there'}")
+        for line in fetch_client(settings.maven_repository, folder / "lib"):
+            print(line)
         javas = java.find_javas(settings.javas, os.environ)
         for one in {one.executable: one for one in javas.values()}.values():
             print(f"Java {one.version}: {make_archive(one, folder)}")
@@ -93,28 +85,3 @@ def _get_dotnet(settings: Settings) -> int:
         print(f"lambent: {error}", file=sys.stderr)
         return 1
     return 0
-
-
-def fetch(jar: java_client.Jar, repository: str, folder: Path) -> bool:
-    """Whether it had to be fetched. Raises OSError; ValueError where it is not what was pinned."""
-    path = folder / jar.file_name
-    if path.exists() and _sha256(path.read_bytes()) == jar.sha256:
-        return False
-    url = jar.url(repository)
-    try:
-        with urllib.request.urlopen(url, timeout=FETCH_TIMEOUT_S) as answer:
-            data: bytes = answer.read(JAR_BYTES_MAX)
-    except OSError as error:
-        raise OSError(f"{url} could not be fetched: {error}") from None
-    digest = _sha256(data)
-    if digest != jar.sha256:
-        raise ValueError(f"{url} has the SHA-256 {digest} and not {jar.sha256}: not taken")
-    partial = path.with_suffix(".partial")
-    partial.write_bytes(data)
-    partial.chmod(0o644)
-    partial.rename(path)
-    return True
-
-
-def _sha256(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()

@@ -25,6 +25,8 @@ from lambent.cli.terminal import CliError, Progress, format_bytes, paint
 
 DEFAULT_ROLE = "arn:aws:iam::000000000000:role/lambent"
 NAME_MAX = 64
+ARCHIVES = (".zip", ".jar")
+"""A jar is a zip."""
 # Our server has a function ready when it answers; real AWS needs a second or more.
 WAIT = {"Delay": 0.1, "MaxAttempts": 1200}
 
@@ -48,7 +50,7 @@ def add_parsers(commands: Any, common: argparse.ArgumentParser) -> None:
         parents=[common],
         usage="lambent deploy DIR|FILE [OPTION…]",  # --env and --layer would swallow a DIR behind
         help="create or update a function from a folder or file",
-        description="Create a function from a folder, a .py file or a .zip, or update it. "
+        description="Create a function from a folder, a .py file, a .zip or a .jar, or update it. "
         "On an update, what no option names stays as it was.",
     )
     parser.add_argument("target", type=Path, metavar="DIR|FILE")
@@ -103,7 +105,7 @@ def perform_deploy(arguments: argparse.Namespace, connection: Connection) -> int
 def guess_name(target: Path) -> str:
     """The folder's or file's name, with what Lambda does not allow in one replaced by `-`."""
     resolved = target.resolve()
-    stem = resolved.stem if resolved.suffix in (".py", ".zip") else resolved.name
+    stem = resolved.stem if resolved.suffix in (".py", *ARCHIVES) else resolved.name
     name = re.sub(r"[^a-zA-Z0-9_-]+", "-", stem).strip("-")[:NAME_MAX]
     if not name:
         raise CliError(f"No function name can be made from {target}: give one with --name")
@@ -112,7 +114,7 @@ def guess_name(target: Path) -> str:
 
 def load_package(target: Path, layers: Sequence[str]) -> Package:
     """Zip `target`; folders that are its own layers stay out of it."""
-    if target.suffix == ".zip" and target.is_file():
+    if target.suffix in ARCHIVES and target.is_file():
         return Package(zipped=load_zip(target), files={})
     files = collect_files(target, without=[Path(layer) for layer in layers if not _is_arn(layer)])
     return Package(zipped=build_zip(files), files=files)

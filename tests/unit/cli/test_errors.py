@@ -71,6 +71,7 @@ def test_a_function_that_failed_to_become_active_says_why() -> None:
         ("my.app", "my-app"),
         ("job.py", "job"),
         ("pack.zip", "pack"),
+        ("orders-1.0.jar", "orders-1-0"),
         ("été 2", "t-2"),
         ("x" * 80, "x" * 64),
     ],

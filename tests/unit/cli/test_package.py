@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from lambent.cli.deploy import load_package
 from lambent.cli.package import (
     build_zip,
     code_sha256,
@@ -151,3 +152,9 @@ def test_a_handler_in_a_package_is_found(tmp_path: Path, handler: str) -> None:
     assert defines_handler(files, handler)
     assert not defines_handler(files, "pkg.sub.app.gone")
     assert not defines_handler(files, "nodots")
+
+
+def test_a_jar_is_a_package_as_it_is(tmp_path: Path) -> None:
+    jar = tmp_path / "orders.jar"
+    jar.write_bytes(b"PK")
+    assert load_package(jar, []).zipped == b"PK"

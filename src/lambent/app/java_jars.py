@@ -1,0 +1,87 @@
+"""The jars of AWS's client for Java: fetched by https, and taken only with the pinned digests."""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+from lambent.runtime.families import java_client
+
+FETCH_TIMEOUT_S = 60.0
+JAR_BYTES_MAX = 16 * 1024 * 1024
+TRIES = 3
+PAUSE_S = 1.0
+
+
+def fetch_client(repository: str, folder: Path) -> Iterator[str]:
+    """Make `folder` hold the client alone, in the release that is pinned; a line for each file.
+
+    Raises OSError; ValueError where a file is not what was pinned.
+    """
+    folder.mkdir(parents=True, exist_ok=True, mode=0o755)
+    for jar in java_client.JARS:
+        fetched = fetch(jar, repository, folder)
+        yield f"{jar.file_name}: {'fetched' if fetched else 'is there'}"
+    for old in superseded(folder):
+        old.unlink()
+        yield f"{old.name}: removed"
+
+
+def fetch(jar: java_client.Jar, repository: str, folder: Path) -> bool:
+    """Whether it had to be fetched. Raises as `fetch_client`."""
+    path = folder / jar.file_name
+    if path.exists() and _sha256(path.read_bytes()) == jar.sha256:
+        return False
+    url = jar.url(repository)
+    data = _read(url)
+    digest = _sha256(data)
+    if digest != jar.sha256:
+        raise ValueError(f"{url} has the SHA-256 {digest} and not {jar.sha256}: not taken")
+    partial = path.with_suffix(".partial")
+    partial.write_bytes(data)
+    partial.chmod(0o644)
+    partial.rename(path)
+    return True
+
+
+def superseded(folder: Path) -> list[Path]:
+    """Other releases of the client's own jars: on one class path they would hide each other."""
+    kept = {jar.file_name for jar in java_client.JARS}
+    return sorted(
+        path
+        for jar in java_client.JARS
+        for path in folder.glob(f"{jar.name}-[0-9]*.jar")
+        if path.name not in kept
+    )
+
+
+def _read(url: str) -> bytes:
+    """What the repository answers; asked again where the connection failed, or the server did."""
+    for left in reversed(range(TRIES)):
+        try:
+            with urllib.request.urlopen(url, timeout=FETCH_TIMEOUT_S) as answer:
+                data: bytes = answer.read(JAR_BYTES_MAX)
+                return data
+        except (OSError, http.client.HTTPException) as error:
+            if not left or not _may_pass(error):
+                raise OSError(f"{url} could not be fetched: {error}") from None
+        time.sleep(PAUSE_S)
+    raise AssertionError("unreachable")
+
+
+def _may_pass(error: Exception) -> bool:
+    if isinstance(error, urllib.error.HTTPError):
+        return error.code >= http.client.INTERNAL_SERVER_ERROR
+    local = isinstance(error, urllib.error.URLError) and isinstance(
+        error.reason, FileNotFoundError | str
+    )
+    return not local
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
