@@ -6,6 +6,7 @@ import re
 from urllib.parse import parse_qs
 
 from lambent.domain.errors import LambdaError
+from lambent.gateway.sns_requests import UNSIGNED
 from lambent.http.message import Request
 
 # The prefix of X-Amz-Target, and the Version parameter of the query protocol (botocore's models).
@@ -40,6 +41,8 @@ def identify_service(request: Request) -> str:
         version = _parameter(request, "Version")
         if version in _VERSIONS:
             return _VERSIONS[version]
+        if not version and _parameter(request, "Action") in UNSIGNED:
+            return "sns"
     elif _QUEUE_PATH.fullmatch(request.path) and _parameter(request, "Action"):
         return "sqs"
     raise LambdaError(

@@ -10,6 +10,8 @@ from typing import Any
 from lambent.domain.schedule import execution_id
 from lambent.store.outbox import OutboxMessage
 
+FOR_CARRIERS = "x-amz-sns-"
+"""What attributes begin with that only tell a carrier how to deliver."""
 BACK_OFF_S_MIN, BACK_OFF_S_MAX = 1.0, 300.0
 """[own] As for asynchronous invocations."""
 
@@ -42,7 +44,11 @@ def dead_letter_attributes(message: OutboxMessage, why: str) -> Mapping[str, Map
     elif ":events:" in message.source_arn:
         told = {"RULE_ARN": message.source_arn}
     else:
-        return message.attributes
+        return {
+            name: value
+            for name, value in message.attributes.items()
+            if not name.startswith(FOR_CARRIERS)
+        }
     code, found, text = why.partition(": ")
     told |= {
         "TARGET_ARN": message.target_arn,
