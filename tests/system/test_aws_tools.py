@@ -25,6 +25,7 @@ from typing import Any
 import boto3
 import pytest
 
+from tests.api.events_world import next_body, open_queue
 from tests.conftest import ROLE, RUNTIME, RunningServer, make_zip, running
 
 ECHO = "def handler(event, context):\n    print('word', event.get('word'))\n    return event\n"
@@ -381,3 +382,60 @@ def test_a_resource_of_boto3_and_a_session_with_a_profileless_home_work(
     assert attached == ["arn:aws:iam::aws:policy/ReadOnlyAccess"]
     role.Policy("inline").put(PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": []}))
     assert [policy.name for policy in role.policies.all()] == ["inline"]
+
+
+def test_the_aws_cli_puts_events_and_keeps_schedules(
+    server: RunningServer, aws: Aws, tmp_path: Path
+) -> None:
+    arn = "arn:aws:sqs:us-east-1:000000000000:cli-events"
+    sqs = server.client("sqs")
+    url = open_queue(sqs, "cli-events")
+    pattern = json.dumps({"source": ["cli"]})
+    bus = ("--event-bus-name", "cli-bus")
+    assert aws("events", "create-event-bus", "--name", "cli-bus")["EventBusArn"]
+    rule = aws("events", "put-rule", "--name", "all", *bus, "--event-pattern", pattern)
+    assert rule["RuleArn"].endswith(":rule/cli-bus/all")
+    targets = ("--targets", f"Id=one,Arn={arn},InputPath=$.detail")
+    assert aws("events", "put-targets", "--rule", "all", *bus, *targets)["FailedEntryCount"] == 0
+    entry = {
+        "Source": "cli",
+        "DetailType": "hello",
+        "Detail": json.dumps({"word": "first"}),
+        "EventBusName": "cli-bus",
+        "Time": "2026-01-02T03:04:05Z",
+    }
+    (tmp_path / "entries.json").write_text(json.dumps([entry]))
+    put = aws("events", "put-events", "--entries", "file://entries.json")
+    assert put["FailedEntryCount"] == 0
+    assert next_body(sqs, url) == {"word": "first"}
+    [found] = aws("events", "list-rules", *bus)["Rules"]
+    assert json.loads(found["EventPattern"]) == {"source": ["cli"]}
+    aws("events", "remove-targets", "--rule", "all", *bus, "--ids", "one")
+    aws("events", "delete-rule", "--name", "all", *bus)
+    aws("events", "delete-event-bus", "--name", "cli-bus")
+    text = aws("events", "describe-event-bus", "--name", "cli-bus", code=255)
+    assert "(ResourceNotFoundException)" in text
+
+    role = "arn:aws:iam::000000000000:role/scheduler"
+    target = json.dumps({"Arn": arn, "RoleArn": role, "Input": '"<aws.scheduler.schedule-arn>"'})
+    group = ("--group-name", "cli-group")
+    aws("scheduler", "create-schedule-group", "--name", "cli-group")
+    made = aws(
+        *("scheduler", "create-schedule", "--name", "often", *group, "--target", target),
+        *("--schedule-expression", "rate(5 minutes)", "--flexible-time-window", "Mode=OFF"),
+    )
+    assert next_body(sqs, url) == made["ScheduleArn"]
+    shown = aws("scheduler", "get-schedule", "--name", "often", *group)
+    assert (shown["ScheduleExpression"], shown["State"]) == ("rate(5 minutes)", "ENABLED")
+    [listed] = aws("scheduler", "list-schedules", *group)["Schedules"]
+    assert listed["Name"] == "often"
+    aws("scheduler", "delete-schedule", "--name", "often", *group)
+    tags = ("--tags", "Key=a,Value=b")
+    arn_of_group = "arn:aws:scheduler:us-east-1:000000000000:schedule-group/cli-group"
+    aws("scheduler", "tag-resource", "--resource-arn", arn_of_group, *tags)
+    told = aws("scheduler", "list-tags-for-resource", "--resource-arn", arn_of_group)
+    assert told["Tags"] == [{"Key": "a", "Value": "b"}]
+    aws("scheduler", "delete-schedule-group", "--name", "cli-group")
+    text = aws("scheduler", "get-schedule-group", "--name", "cli-group", code=255)
+    assert "(ResourceNotFoundException)" in text
+    sqs.delete_queue(QueueUrl=url)
