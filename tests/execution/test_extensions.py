@@ -327,3 +327,22 @@ def test_internal_extensions_register_while_the_runtime_initialises(server: Runn
     text = logged(server, "internal", lambda text: text.count("inside event") == 20)
     assert text.count("EXTENSION\tName: inside-") == 10
     assert text.count("inside event") == 20
+
+
+def test_nobody_registers_once_the_init_is_over_where_no_extension_is(
+    server: RunningServer,
+) -> None:
+    late = (
+        EXTENSION
+        + """
+def handler(event, context):
+    api = http.client.HTTPConnection(os.environ["AWS_LAMBDA_RUNTIME_API"])
+    api.request("POST", "/2020-01-01/extension/register", '{"events": ["INVOKE"]}',
+                {"Lambda-Extension-Name": "late"})
+    return json.loads(api.getresponse().read())
+"""
+    )
+    client = create_python(server, "late", late)
+    for _ in range(2):
+        result, error, _ = invoke(client, "late")
+        assert (error, result["errorType"]) == ("", "Extension.RegistrationClosed")

@@ -145,6 +145,7 @@ class Environment:
             elif self.phase is not Phase.INIT_IN_INVOKE:  # that counts as part of the invocation
                 self._guest.distrust()
                 return
+            self._guest.initialised()
             self._journal.init_done(elapsed_ms, self.phase)
             self._apply(Event.RUNTIME_READY)
         elif kind is Kind.ERROR:

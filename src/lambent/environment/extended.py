@@ -146,6 +146,10 @@ class Extended:
             supervisor.start(name, [f"{FOLDER}/{name}"], theirs)
         self._perform(self._machine.begin())
 
+    def close_registration(self) -> None:
+        """The init is over."""
+        self._machine.close_registration()
+
     @property
     def supervises(self) -> bool:
         return self._supervisor is not None

@@ -146,6 +146,11 @@ class Guest(asyncio.Protocol):
             )
         )
 
+    def initialised(self) -> None:
+        """The init is over: no extension can come any more."""
+        if self._extended is not None:
+            self._extended.close_registration()
+
     def hold(self) -> None:
         """Read no more of a response until `release`."""
         if self._http is not None:

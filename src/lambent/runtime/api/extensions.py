@@ -246,6 +246,12 @@ class Extensions:
         self._runtime_ready = True
         return self._progress()
 
+    def close_registration(self) -> None:
+        """The init of an environment without extensions is over."""
+        if self.stage is Stage.INIT and not self._all:
+            self._runtime_ready = True
+            self.stage = Stage.IDLE
+
     def invoke(self, event: bytes) -> list[Effect]:
         """An invocation begins; `event` is for those that registered for INVOKE."""
         if self.stage is not Stage.IDLE:
