@@ -306,3 +306,41 @@ def test_a_bucket_takes_the_records_of_failed_events_and_tells_of_them(
     assert record["requestContext"]["condition"] == "RetriesExhausted"
     assert record["requestPayload"] == {"n": 1}
     assert record["responsePayload"]["errorMessage"] == "no"
+
+
+def test_a_bucket_tells_a_topic_whose_policy_lets_it_publish(
+    server: RunningServer, s3: Any, sqs: Any
+) -> None:
+    sns, bucket = server.client("sns"), new_bucket(s3)
+    inbox = Inbox(sqs, bucket, allowed=False)
+    topic = sns.create_topic(Name=bucket)["TopicArn"]
+
+    def policy(service: str, action: str, resource: str) -> str:
+        statement = {
+            "Effect": "Allow",
+            "Principal": {"Service": service},
+            "Action": action,
+            "Resource": resource,
+        }
+        return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+    allowed = policy("sns.amazonaws.com", "sqs:SendMessage", inbox.arn)
+    sqs.set_queue_attributes(QueueUrl=inbox.url, Attributes={"Policy": allowed})
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=inbox.arn)
+    entry = {"TopicArn": topic, "Events": ["s3:ObjectCreated:*"]}
+    asked = {
+        "Bucket": bucket,
+        "NotificationConfiguration": {"TopicConfigurations": [entry]},
+    }
+    assert refusal(s3.put_bucket_notification_configuration, **asked) == ("InvalidArgument", 400)
+    sns.set_topic_attributes(
+        TopicArn=topic,
+        AttributeName="Policy",
+        AttributeValue=policy("s3.amazonaws.com", "sns:Publish", topic),
+    )
+    s3.put_bucket_notification_configuration(**asked)
+    assert json.loads(inbox.take()["Message"])["Event"] == "s3:TestEvent"
+    s3.put_object(Bucket=bucket, Key="k", Body=b"x")
+    told = inbox.take()
+    assert (told["Subject"], told["TopicArn"]) == ("Amazon S3 Notification", topic)
+    assert json.loads(told["Message"])["Records"][0]["s3"]["object"]["key"] == "k"

@@ -41,6 +41,8 @@ class Letter:
     """Message attributes as SQS and SNS have them: DataType and StringValue or BinaryValue."""
     trace: str = ""
     """The trace header of the chain that goes on."""
+    subject: str = ""
+    """For topics."""
     group_id: str | None = None
     """For queues and topics of the FIFO kind, as the next."""
     dedup_id: str | None = None

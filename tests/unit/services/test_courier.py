@@ -173,7 +173,7 @@ async def test_a_letter_has_all_that_the_message_had_also_from_the_disk(tmp_path
         "bytes": {"DataType": "Binary", "BinaryValue": b"\xff\x00"},
     }
     options = {"attributes": attributes, "group_id": "g", "dedup_id": "d", "trace": "Root=1"}
-    expected = Letter(body="a", **options)
+    expected = Letter(body="a", subject="Amazon S3 Notification", **options)
     async with courier_world(tmp_path) as one:
         draft = one.courier.message(PLACE, "a", sender=SENDER, **options)
         await one.commit(draft)

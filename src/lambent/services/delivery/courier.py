@@ -38,6 +38,8 @@ LOADED_AT_ONCE = 64
 LOAD_AGAIN_S = 5.0
 TIMER_S_MAX = 3_600.0
 DISCARDS_MAX = 10_000
+_SUBJECTS = {"s3.amazonaws.com": "Amazon S3 Notification"}
+"""Of what services publish to topics, as recorded from AWS in many public repositories."""
 
 
 class Undeliverable(Exception):
@@ -402,6 +404,7 @@ def _letter(message: OutboxMessage) -> Letter:
         body=message.body,
         attributes=message.attributes,
         trace=message.trace,
+        subject=_SUBJECTS.get(message.principal, ""),
         group_id=message.group_id,
         dedup_id=message.dedup_id,
     )

@@ -23,6 +23,8 @@ class TopicTarget:
         if topic is None:
             return None
         params: dict[str, Any] = {"Message": letter.body, "MessageAttributes": letter.attributes}
+        if letter.subject:
+            params["Subject"] = letter.subject
         if letter.group_id is not None:
             params["MessageGroupId"] = letter.group_id
         if letter.dedup_id is not None and topic.config.fifo:
