@@ -77,6 +77,11 @@ class Settings:
     """The config.json with the logins of registries; empty: Docker's own."""
     stream_bytes_per_s: int = 2 * 1024 * 1024
     """What a streamed response may send a second after its first 6 MiB; 32 KiB to 64 MiB."""
+    source_endpoints: str = ""
+    """Where event source mappings find their sources if not here, as `sqs=https://host,…`."""
+    source_credentials: str = ""
+    """File in the form of AWS's own, whose default key signs calls to them; empty: each function's
+    execution role does, as this server knows it."""
     auth: str = "open"
     """open | iam: `open` takes any credentials, `iam` verifies signatures and asks policies."""
     allow_open_network: bool = False
@@ -89,6 +94,7 @@ class Settings:
 
 AUTHS = ("open", "iam")
 SWITCHES = ("auto", "off")
+SOURCE_SERVICES = ("sqs",)
 ROLE_SESSION_S_MIN = 3_600
 ROLE_SESSION_S_MAX = 43_200
 _TRUE = {"1", "true", "yes", "on"}
@@ -120,7 +126,19 @@ def load_settings(environ: Mapping[str, str], overrides: Mapping[str, object]) -
     if not least <= rate <= most:
         raise ValueError(f"LAMBENT_STREAM_BYTES_PER_S={rate} is not between {least} and {most}")
     parse_file_systems(settings.file_systems)
+    parse_source_endpoints(settings.source_endpoints)
     return settings
+
+
+def parse_source_endpoints(text: str) -> dict[str, str]:
+    """Service → URL. Raises ValueError, naming what does not fit."""
+    endpoints: dict[str, str] = {}
+    for item in filter(None, text.split(",")):
+        service, _, url = item.partition("=")
+        if service not in SOURCE_SERVICES or not url.startswith(("http://", "https://")):
+            raise ValueError(f"LAMBENT_SOURCE_ENDPOINTS: {item!r} is not sqs=https://host")
+        endpoints[service] = url.rstrip("/")
+    return endpoints
 
 
 def parse_file_systems(text: str) -> dict[str, Path]:

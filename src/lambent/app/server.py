@@ -124,15 +124,7 @@ class Server:
         file_systems = parse_file_systems(settings.file_systems)
         self.host_folders = HostFolders(file_systems)
         self.snapshots = Snapshots(self.backend, allowed=settings.snapshots != "off")
-        self.publisher = Publisher(
-            self.files,
-            self.backend,
-            self.parking,
-            self.interpreters,
-            how_to_get=how_to_get,
-            host_folders=self.host_folders,
-            snapshots=self.snapshots,
-        )
+        self.publisher = self._make_publisher()
         self.ledger = ConcurrencyLedger(settings.concurrency)
         platform = self._make_platform()
         self.snapshots.platform = platform
@@ -176,7 +168,9 @@ class Server:
         )
         self.events = make_events(surroundings, self.queue, self.courier)
         self.sns = make_sns(surroundings, self.queue, self.courier, data)
-        self.sources = make_sources(surroundings, self.invoker, self.plane, self.sqs)
+        self.sources = make_sources(
+            settings, surroundings, self.invoker, self.plane, self.sqs, self.roles
+        )
         self.cloudwatch_logs = make_logs(surroundings, self.logs, self.courier)
         self.scheduler = make_scheduler(surroundings, self.courier)
         self.s3 = S3(
@@ -189,6 +183,18 @@ class Server:
         self.queue.targets["s3"] = self.s3.target
         self.http: HttpServer
         self.port = 0
+
+    def _make_publisher(self) -> Publisher:
+        """What gets code ready to run."""
+        return Publisher(
+            self.files,
+            self.backend,
+            self.parking,
+            self.interpreters,
+            how_to_get=how_to_get,
+            host_folders=self.host_folders,
+            snapshots=self.snapshots,
+        )
 
     def _make_platform(self) -> Platform:
         """What environments work with."""

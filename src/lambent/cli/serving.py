@@ -79,6 +79,16 @@ def add_parsers(commands: Any) -> None:
         metavar="ARN=DIR,…",
         help="folders that stand for access points of EFS, for FileSystemConfigs",
     )
+    start.add_argument(
+        "--source-endpoints",
+        metavar="SERVICE=URL,…",
+        help="where event source mappings find queues if not here, as sqs=https://host",
+    )
+    start.add_argument(
+        "--source-credentials",
+        metavar="FILE",
+        help="credentials for them, in the form of ~/.aws/credentials (the function's role)",
+    )
     _add_image_options(start)
     start.add_argument(
         "--stream-bytes-per-s",

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from lambent.domain.errors import LambdaError, PlatformFault
 from lambent.domain.event_source import EventSourceMapping
@@ -170,20 +171,21 @@ class QueuePoller:
         """What makes a batch by size, window or bytes; nothing once it is stopped."""
         batcher = self._new_batcher()
         while self._open:
+            begun_s = self._now()
             if not len(batcher):
                 batcher = self._new_batcher()
-            begun_s = self._now()
-            self._runner.check(self._mapping)
+                self._runner.check(self._mapping)
             wait_s = batcher.wait_s(begun_s)
             if wait_s == 0:
                 break
-            messages = await self._reader.receive(
-                self._mapping,
-                min(RECEIVE_MAX, batcher.room),
-                wait_s=IDLE_WAIT_S if wait_s is None else wait_s,
-                on_cancel=self._set_end_wait,
-            )
-            self._end_wait = None
+            try:
+                messages = await self._receive(
+                    batcher.room, IDLE_WAIT_S if wait_s is None else wait_s
+                )
+            except (Problem, LambdaError, PlatformFault, OSError):
+                if len(batcher):  # what is in hand is run first
+                    break
+                raise
             self._pause_s = PROBLEM_PAUSE_S[0]
             if messages:
                 batcher.add(await self._filter(messages), self._now())
@@ -191,13 +193,32 @@ class QueuePoller:
                 await self._wait(EMPTY_PAUSE_S)
         return batcher
 
+    async def _receive(self, count_max: int, wait_s: float) -> list[dict[str, Any]]:
+        """Messages that the role may still read: a wait is long."""
+        try:
+            messages = await self._reader.receive(
+                self._mapping,
+                min(RECEIVE_MAX, count_max),
+                wait_s=wait_s,
+                on_cancel=self._set_end_wait,
+            )
+        finally:
+            self._end_wait = None
+        if messages:
+            try:
+                self._runner.check(self._mapping)
+            except Problem:
+                await self._release([message["ReceiptHandle"] for message in messages])
+                raise
+        return messages
+
     def _new_batcher(self) -> Batcher:
         return Batcher(self._size_max, self._window_s)
 
     def _set_end_wait(self, end: Callable[[], None]) -> None:
         self._end_wait = end
 
-    async def _filter(self, messages: Sequence[dict[str, object]]) -> list[Item]:
+    async def _filter(self, messages: Sequence[dict[str, Any]]) -> list[Item]:
         """Those that the function wants; the others are deleted."""
         items, unwanted = [], []
         for message in messages:
@@ -247,7 +268,7 @@ class QueuePoller:
                 break
             self.result = f"PROBLEM: {outcome.text}"
             self._scaling.throttled(self.active)
-            kept_s = await self._reader.visibility_s(mapping) - self._runner.timeout_s(mapping)
+            kept_s = await self._kept_s(mapping)
             if not self._open:
                 await self._release([item.handle for item in batch])
                 return {item.id for item in batch}
@@ -257,6 +278,13 @@ class QueuePoller:
             pause_s = min(2 * pause_s, THROTTLE_PAUSE_S[1])
         self._scaling.succeeded()
         return looped | self._failed(rest, outcome)
+
+    async def _kept_s(self, mapping: EventSourceMapping) -> float:
+        """For how long after its receive a batch may still be begun."""
+        try:
+            return await self._reader.visibility_s(mapping) - self._runner.timeout_s(mapping)
+        except (LambdaError, PlatformFault, OSError):
+            return 0.0
 
     def _failed(self, batch: Sequence[Item], outcome: Outcome | LambdaError) -> set[str]:
         ids = [item.id for item in batch]

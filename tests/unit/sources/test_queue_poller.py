@@ -278,3 +278,31 @@ def test_a_change_holds_from_the_next_batch_on() -> None:
         assert scene.bodies() == [["a"], ["b"]]
 
     play(act)
+
+
+def test_messages_that_a_waiting_receive_gets_after_the_role_lost_it_go_back() -> None:
+    async def act(scene: Scene) -> None:
+        scene.poller.start()
+        await asyncio.sleep(1)
+        scene.function.problem = "no permission"
+        scene.queue.send("a")
+        await asyncio.sleep(1)
+        assert scene.bodies() == []
+        assert scene.queue.states.has_ready()
+        scene.function.problem = ""
+        await asyncio.sleep(PROBLEM_PAUSE_S[1])
+        assert scene.bodies() == [["a"]]
+
+    play(act)
+
+
+def test_what_a_window_gathered_is_run_when_the_queue_goes_away() -> None:
+    async def act(scene: Scene) -> None:
+        scene.poller.start()
+        scene.queue.send("a")
+        await asyncio.sleep(1)
+        scene.queue.gone = True
+        await asyncio.sleep(10)
+        assert scene.bodies() == [["a"]]
+
+    play(act, BatchSize=20, MaximumBatchingWindowInSeconds=5)
