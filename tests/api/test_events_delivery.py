@@ -109,7 +109,7 @@ def test_entries_that_are_none_fail_and_the_others_go_on(bus_world: World) -> No
         ("InvalidArgument", required.format("DetailType")),
         ("InvalidArgument", required.format("Detail")),
         *[("MalformedDetail", "Detail is malformed.")] * 4,
-        ("NotAuthorizedForSource", "Not authorized for the source."),
+        ("NotAuthorizedForSourceException", "Not authorized for the source."),
     ]
     assert answer["FailedEntryCount"] == len(bad)
     event = bus_world.next()

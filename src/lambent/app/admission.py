@@ -53,6 +53,7 @@ async def make_access(
         tags=tags,
     )
     plane.role_permissions.allows = authorization.role_allows
+    plane.role_permissions.trusts = authorization.role_trusts
     return Access(IamAuthentication(directory, tokens, account, clock, root_key), authorization)
 
 

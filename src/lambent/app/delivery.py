@@ -112,7 +112,7 @@ def make_logs(around: Around, store: LogStore, courier: Courier) -> Logs:
     )
 
 
-def make_scheduler(around: Around, courier: Courier) -> Scheduler:
+def make_scheduler(around: Around, courier: Courier, plane: Plane) -> Scheduler:
     """EventBridge Scheduler, which sends in the name of its schedules' roles."""
     return Scheduler(
         around.database,
@@ -120,4 +120,5 @@ def make_scheduler(around: Around, courier: Courier) -> Scheduler:
         clock=around.clock,
         tasks=around.tasks,
         courier=courier,
+        may_assume=plane.role_permissions.may_assume,
     )

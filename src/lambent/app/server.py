@@ -172,7 +172,7 @@ class Server:
             settings, surroundings, self.invoker, self.plane, self.sqs, self.roles
         )
         self.cloudwatch_logs = make_logs(surroundings, self.logs, self.courier)
-        self.scheduler = make_scheduler(surroundings, self.courier)
+        self.scheduler = make_scheduler(surroundings, self.courier, self.plane)
         self.s3 = S3(
             self.database,
             account=self.account,

@@ -6,13 +6,16 @@ with open authentication nothing is permitted or forbidden by a role.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from lambent.domain.errors import invalid_parameter
 from lambent.domain.event_source import SourceType
+from lambent.policy.principal import ContextValue
 
 Allows = Callable[[str, str, str], bool]
 """Whether a role (ARN) may do an action on a resource."""
+Trusts = Callable[[str, str, Mapping[str, ContextValue]], bool]
+"""Whether a role (ARN) lets itself be assumed by a service, with what is known of the occasion."""
 
 # [DG] the permissions that each source's poller needs.
 _QUEUE_ACTIONS = ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes")
@@ -30,10 +33,11 @@ _DELIVERIES = {
 
 
 class RolePermissions:
-    """Asks the policies of roles; of nothing until `allows` is set."""
+    """Asks the policies of roles; of nothing until `allows` and `trusts` are set."""
 
     def __init__(self) -> None:
         self.allows: Allows | None = None
+        self.trusts: Trusts | None = None
 
     def check_source(self, role: str, source: SourceType, arn: str) -> None:
         """Raise AWS's refusal where the role may not read the source."""
@@ -55,6 +59,10 @@ class RolePermissions:
                     f"Cannot access stream {arn}. Please ensure the role can perform the "
                     f"{', '.join(actions)}, and ListStreams Actions on your stream in IAM."
                 )
+
+    def may_assume(self, role: str, service: str, context: Mapping[str, ContextValue]) -> bool:
+        """Whether a service may act in a role."""
+        return self.trusts is None or self.trusts(role, service, context)
 
     def may_deliver(self, role: str, arn: str) -> bool:
         """Whether the role may deliver to a target."""

@@ -94,6 +94,15 @@ class Authorization:
             self.decide(caller, Asked(action, resource)) is Decision.ALLOWED
         )
 
+    def role_trusts(self, role_arn: str, service: str, context: Mapping[str, ContextValue]) -> bool:
+        """Whether a service may assume a role; not where there is no such role."""
+        role = self._directory.role(role_arn)
+        if role is None:
+            return False
+        trust = parse_policy(role.trust_policy, kind=PolicyKind.TRUST)
+        request = AccessRequest(service_principal(service), "sts:AssumeRole", role_arn, context)
+        return evaluate(request, resource=[trust]) is Decision.ALLOWED
+
     def decide(self, caller: Caller, asked: Asked) -> Decision:
         """What the policies say."""
         request, resource = self._request(caller, asked)
@@ -175,13 +184,10 @@ class Authorization:
         )
 
     def _check_assumable(self, arn: str) -> None:
-        role = self._directory.role(arn)
-        if role is not None:
-            trust = parse_policy(role.trust_policy, kind=PolicyKind.TRUST)
-            request = AccessRequest(service_principal(LAMBDA), "sts:AssumeRole", arn)
-            if evaluate(request, resource=[trust]) is Decision.ALLOWED:
-                return
-        raise invalid_parameter("The role defined for the function cannot be assumed by Lambda.")
+        if not self.role_trusts(arn, LAMBDA, {}):
+            raise invalid_parameter(
+                "The role defined for the function cannot be assumed by Lambda."
+            )
 
 
 def _decide(caller: Caller, request: AccessRequest, resource: Sequence[PolicyDocument]) -> Decision:

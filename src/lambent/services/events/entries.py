@@ -56,7 +56,7 @@ def build_event(
                 f"Parameter {name} is not valid. Reason: {name} is a required argument.",
             )
     if entry["Source"].startswith("aws."):
-        raise EntryRefused("NotAuthorizedForSource", "Not authorized for the source.")
+        raise EntryRefused("NotAuthorizedForSourceException", "Not authorized for the source.")
     if len(entry["DetailType"]) > DETAIL_TYPE_MAX:
         raise EntryRefused(
             "InvalidArgument",

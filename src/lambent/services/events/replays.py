@@ -236,7 +236,7 @@ class Replays:
 
 
 def _illegal_status(name: str) -> LambdaError:
-    """[LS]"""
+    """The text is unverified."""
     return LambdaError(
         "IllegalStatusException", f"Replay {name} is not in a valid state for this operation."
     )

@@ -17,6 +17,7 @@ from lambent.domain.errors import LambdaError
 from lambent.domain.schedule import Schedule, parse_expression, parse_zone
 
 DEFAULT_GROUP = "default"
+PRINCIPAL = "scheduler.amazonaws.com"
 AGE_S_DEFAULT = 86_400
 RETRIES_DEFAULT = 185
 """Both: [B] RetryPolicy."""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -11,13 +10,16 @@ from lambent.control.paging import take_page
 from lambent.domain.errors import LambdaError, not_supported
 from lambent.domain.request import Handler, RequestContext
 from lambent.domain.schedule import At
+from lambent.policy.principal import ContextValue
 from lambent.services.scheduler.firing import arrange
 from lambent.services.scheduler.model import (
     DEFAULT_GROUP,
+    PRINCIPAL,
     SCHEDULES_MAX,
     ScheduleRow,
     check_times,
     conflict,
+    group_arn,
     invalid,
     not_found,
     quota_exceeded,
@@ -34,11 +36,16 @@ _WHEN = ("expression", "zone", "state", "start_s", "end_s")
 """What decides when a schedule is due."""
 
 
+MayAssume = Callable[[str, str, Mapping[str, ContextValue]], bool]
+"""Whether a role (ARN) lets itself be assumed by a service, with what is known of the occasion."""
+
+
 class ScheduleOperations:
     """Over the schedules of all groups."""
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: State, may_assume: MayAssume) -> None:
         self._state = state
+        self._may_assume = may_assume
 
     @property
     def operations(self) -> Mapping[str, Handler]:
@@ -146,9 +153,22 @@ class ScheduleOperations:
         )
         if isinstance(row.schedule.expression, At):  # [B] both dates are ignored
             row = replace(row, start_s=None, end_s=None)
-        json.dumps(row.target)
         plan(row.target, Moment(account=self._state.account, arn="", instant_s=now_s, event_id=""))
+        self._check_role(row)
         return row
+
+    def _check_role(self, row: ScheduleRow) -> None:
+        """The text is as many quote it; that the group is the source, too."""
+        account = self._state.account
+        context = {
+            "aws:sourcearn": group_arn(account, row.group),
+            "aws:sourceaccount": account.account_id,
+        }
+        if not self._may_assume(row.target["RoleArn"], PRINCIPAL, context):
+            raise invalid(
+                "The execution role you provide must allow AWS EventBridge Scheduler to assume"
+                " the role."
+            )
 
     def _check_group(self, name: str) -> None:
         if name not in self._state.groups:
