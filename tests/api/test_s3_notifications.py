@@ -25,6 +25,17 @@ def handler(event, context):
     boto3.client("sqs").send_message(QueueUrl=os.environ["URL"], MessageBody=json.dumps(event))
 """
 
+COPY_ON = """
+import boto3
+
+s3 = boto3.client("s3")
+
+def handler(event, context):
+    [record] = event["Records"]
+    key = record["s3"]["object"]["key"]
+    s3.put_object(Bucket=record["s3"]["bucket"]["name"], Key=f"{key}x", Body=b"again")
+"""
+
 
 class Inbox:
     """A queue that one bucket may send to."""
@@ -344,3 +355,31 @@ def test_a_bucket_tells_a_topic_whose_policy_lets_it_publish(
     told = inbox.take()
     assert (told["Subject"], told["TopicArn"]) == ("Amazon S3 Notification", topic)
     assert json.loads(told["Message"])["Records"][0]["s3"]["object"]["key"] == "k"
+
+
+def test_a_function_that_writes_to_the_bucket_that_triggers_it_is_warned_of_and_stopped(
+    server: RunningServer, s3: Any, sqs: Any
+) -> None:
+    """[DG] "Use Lambda recursive loop detection to prevent infinite loops"."""
+    bucket = new_bucket(s3)
+    inbox = Inbox(sqs, bucket)
+    client = server.create("s3-loop", COPY_ON, Timeout=30)
+    client.put_function_event_invoke_config(
+        FunctionName="s3-loop", DestinationConfig={"OnFailure": {"Destination": inbox.arn}}
+    )
+    client.add_permission(
+        FunctionName="s3-loop",
+        StatementId="s3",
+        Action="lambda:InvokeFunction",
+        Principal="s3.amazonaws.com",
+    )
+    arn = f"arn:aws:lambda:us-east-1:{ACCOUNT}:function:s3-loop"
+    rule = {"LambdaFunctionArn": arn, "Events": ["s3:ObjectCreated:*"]}
+    s3.put_bucket_notification_configuration(
+        Bucket=bucket, NotificationConfiguration={"LambdaFunctionConfigurations": [rule]}
+    )
+    s3.put_object(Bucket=bucket, Key="x", Body=b"first")
+    record = inbox.take()
+    told = record["requestPayload"]["Records"][0]["s3"]["object"]["key"]
+    assert s3.list_objects_v2(Bucket=bucket)["KeyCount"] == len(told) == 17
+    assert f"function s3-loop is triggered by bucket {bucket} and writes to it" in server.log()
