@@ -37,10 +37,29 @@ def test_s3_auth_a_users_policy_allows_each_action_on_each_object(world: World) 
         (user.delete_object, {"Key": "in/a"}),
         (user.list_objects_v2, {}),
         (user.copy_object, {"Key": "in/b", "CopySource": "auth-objects/in/a"}),
-        (user.delete_objects, {"Delete": {"Objects": [{"Key": "in/a"}]}}),
     ):
         assert refusal(call, Bucket="auth-objects", **params)[:2] == ("AccessDenied", 403), params
     assert root.get_object(Bucket="auth-objects", Key="in/a")["Body"].read() == b"x"
+    absent = {"Bucket": "auth-objects", "Key": "in/absent"}
+    assert refusal(user.get_object, **absent)[:2] == ("AccessDenied", 403)
+    assert refusal(user.head_object, **absent)[:2] == ("403", 403)
+    assert refusal(root.get_object, **absent)[:2] == ("NoSuchKey", 404)
+
+
+def test_s3_auth_each_key_of_a_deletion_has_an_answer_of_its_own(world: World) -> None:
+    root = world.client("s3")
+    root.create_bucket(Bucket="auth-deletes")
+    for key in ("mine/a", "theirs/a"):
+        root.put_object(Bucket="auth-deletes", Key=key, Body=b"x")
+    policy = allow("s3:DeleteObject", resource="arn:aws:s3:::auth-deletes/mine/*")
+    user = world.client("s3", world.make_user("s3-deleter", policy))
+    objects = [{"Key": "theirs/a"}, {"Key": "mine/a"}]
+    answer = user.delete_objects(Bucket="auth-deletes", Delete={"Objects": objects})
+    assert [one["Key"] for one in answer["Deleted"]] == ["mine/a"]
+    [error] = answer["Errors"]
+    assert (error["Key"], error["Code"]) == ("theirs/a", "AccessDenied")
+    left = root.list_objects_v2(Bucket="auth-deletes")["Contents"]
+    assert [one["Key"] for one in left] == ["theirs/a"]
 
 
 def test_s3_auth_a_buckets_policy_allows_denies_and_lets_nobody_in_unasked(world: World) -> None:

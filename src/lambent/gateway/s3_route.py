@@ -22,6 +22,7 @@ from lambent.gateway.s3_access import Admitted, S3Access
 from lambent.gateway.s3_download import send_download
 from lambent.gateway.s3_form import FormInbound
 from lambent.gateway.s3_host import is_for_s3, split_host
+from lambent.gateway.s3_permission import S3Permission
 from lambent.gateway.s3_posts import Posts
 from lambent.http.exchange import Exchange
 from lambent.http.message import BodySource, Refusal, Request
@@ -103,7 +104,7 @@ class S3Route:
         self._s3 = s3
         self._account = account
         self._access = access
-        self._authorization = authorization
+        self._permission = S3Permission(authorization)
         self._tasks = tasks
         self._endpoint = endpoint
         self._protocol = RestXml()
@@ -196,6 +197,8 @@ class S3Route:
         for attempt in range(_ATTEMPTS):
             try:
                 answer = await handler(call)
+            except S3Error as error:
+                raise self._permission.hide(call, operation.name, error) from None
             finally:
                 if call.receiver is not None:
                     call.receiver.abandon()
@@ -244,8 +247,7 @@ class S3Route:
     ) -> Call:
         params = parse_request(load_service("s3"), opened.operation, opened.wire)
         caller = opened.admitted.caller
-        if self._authorization is not None:
-            self._authorization.check(caller, "s3", opened.operation.name, params)
+        refused = self._permission.check(caller, opened.operation.name, params)
         return Call(
             params=params,
             context=RequestContext(
@@ -257,6 +259,8 @@ class S3Route:
             headers=opened.wire.headers,
             receiver=receiver,
             source_ip=exchange.peer,
+            caller=caller,
+            refused=refused,
         )
 
     async def _send(

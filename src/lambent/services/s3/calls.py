@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lambent.domain.request import RequestContext
+from lambent.services.iam.directory import Caller
 from lambent.services.s3.model import ObjectVersion
 from lambent.services.s3.receive import Received, Receiver
 
@@ -23,6 +24,10 @@ class Call:
     receiver: Receiver | None = None
     """Has the body of an operation that takes bytes."""
     source_ip: str = "127.0.0.1"
+    caller: Caller | None = None
+    """None where this process itself writes."""
+    refused: tuple[Mapping[str, str], ...] = ()
+    """Errors of keys that the caller may not delete, which `params` has no more."""
 
     @property
     def bucket(self) -> str:

@@ -204,9 +204,10 @@ class Objects:
         bucket = self._state.bucket(call.bucket, call.params)
         wanted = call.params["Delete"]
         objects = wanted.get("Objects") or []
-        if not 1 <= len(objects) <= DELETE_KEYS_MAX:
+        errors: list[Mapping[str, Any]] = list(call.refused)
+        if not 1 <= len(objects) + len(errors) <= DELETE_KEYS_MAX:
             raise S3Error("MalformedXML")
-        deleted, errors = [], []
+        deleted = []
         for one in objects:
             try:
                 found = await self._delete(bucket, one, call)
