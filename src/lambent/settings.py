@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -47,6 +48,10 @@ class Settings:
     """How long an unused environment is kept."""
     async_delay_scale: float = 1.0
     """Factor on the delays between tries of asynchronous events, for people who test."""
+    sam_port: int = 0
+    """One more port of loopback with the same API, as `sam local start-lambda` has; 0: none."""
+    rie: str = ""
+    """Functions with ports of their own in the form of AWS's emulator, as `NAME=9000,…`."""
     pythons: str = ""
     """More interpreters, as `python3.12=/path/to/python,…`; found before any other."""
     nodes: str = ""
@@ -92,11 +97,14 @@ class Settings:
     """Whether POST /_lambent/reset empties the server."""
 
 
+EMULATORS_MAX = 64
 AUTHS = ("open", "iam")
 SWITCHES = ("auto", "off")
 SOURCE_SERVICES = ("sqs",)
 ROLE_SESSION_S_MIN = 3_600
 ROLE_SESSION_S_MAX = 43_200
+PORT_MAX = 65_535
+_EMULATOR = re.compile(r"([a-zA-Z0-9_-]{1,64}(?::[a-zA-Z0-9$_-]{1,128})?)=([0-9]{1,5})")
 _TRUE = {"1", "true", "yes", "on"}
 
 
@@ -127,6 +135,10 @@ def load_settings(environ: Mapping[str, str], overrides: Mapping[str, object]) -
         raise ValueError(f"LAMBENT_STREAM_BYTES_PER_S={rate} is not between {least} and {most}")
     parse_file_systems(settings.file_systems)
     parse_source_endpoints(settings.source_endpoints)
+    if parse_emulators(settings.rie) and settings.auth != "open":
+        raise ValueError(
+            "LAMBENT_RIE takes requests without signatures, which LAMBENT_AUTH=iam does not allow"
+        )
     return settings
 
 
@@ -150,6 +162,19 @@ def parse_file_systems(text: str) -> dict[str, Path]:
             raise ValueError(f"LAMBENT_FILE_SYSTEMS: {item!r} is not arn=/folder")
         folders[arn] = Path(folder)
     return folders
+
+
+def parse_emulators(text: str) -> list[tuple[str, int]]:
+    """Function (perhaps with a qualifier) and its port; 0 takes a free one. Raises ValueError."""
+    emulators = []
+    for item in filter(None, (part.strip() for part in text.split(","))):
+        match = _EMULATOR.fullmatch(item)
+        if match is None or int(match[2]) > PORT_MAX:
+            raise ValueError(f"LAMBENT_RIE: {item!r} is not FUNCTION=PORT, as hello=9000")
+        emulators.append((match[1], int(match[2])))
+    if len(emulators) > EMULATORS_MAX:
+        raise ValueError(f"LAMBENT_RIE names more than {EMULATORS_MAX} functions")
+    return emulators
 
 
 def hot_reload_roots(settings: Settings) -> tuple[str, ...] | None:

@@ -33,6 +33,7 @@ from lambent.app.delivery import (
 )
 from lambent.app.images import make_images
 from lambent.app.readings import read_memory, usage_of, usage_row
+from lambent.app.side_ports import listen_beside
 from lambent.app.sources import make_sources
 from lambent.clock import SystemClock
 from lambent.control.downloads import load_downloads
@@ -183,6 +184,7 @@ class Server:
         self.queue.targets["s3"] = self.s3.target
         self.http: HttpServer
         self.port = 0
+        self.side_ports: list[tuple[str, str]] = []
 
     def _make_publisher(self) -> Publisher:
         """What gets code ready to run."""
@@ -306,7 +308,10 @@ class Server:
             endpoint=self._endpoint,
         )
         self.http = HttpServer(gateway, HTTP_LIMITS)
-        self.port = await self.http.listen(self.settings.host, self.settings.port)
+        self.port = await self.http.listen(self.settings.host, self.settings.port, option="--port")
+        self.side_ports = await listen_beside(
+            self.settings, self.http, self.invoker, self.account, self.plane.recursion.step
+        )
         await self._begin()
 
     async def _load_services(self) -> None:

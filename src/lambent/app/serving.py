@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-import errno
 import gc
 import ipaddress
 import logging
@@ -24,6 +23,7 @@ from lambent.app.backend import report_of
 from lambent.app.server import Server
 from lambent.cli.serving import settings_overrides
 from lambent.domain.errors import PlatformFault
+from lambent.http.server import PortTaken
 from lambent.settings import Settings, load_settings
 from lambent.tasks import Tasks
 
@@ -85,6 +85,7 @@ def announce(server: Server) -> None:
     missing = [item.name for item in report.items if not item.enforced]
     rows = [
         ("endpoint", f"http://{server.settings.host}:{server.port}"),
+        *server.side_ports,
         ("data", str(server.settings.data_dir)),
         ("isolation", f"{report.backend}, {'root' if report.as_root else 'not root'}"),
         ("auth", describe_auth(server.settings)),
@@ -147,10 +148,7 @@ def report_failure(group: BaseExceptionGroup, settings: Settings) -> int:
         raise group
     cause = causes[0]
     message = str(cause)
-    if isinstance(cause, OSError) and cause.errno == errno.EADDRINUSE:
-        message = (
-            f"port {settings.port} on {settings.host} is in use: "
-            "stop what listens there or choose another with --port"
-        )
+    if isinstance(cause, PortTaken):
+        message = f"{cause.text}: stop what listens there or choose another with {cause.option}"
     print(f"lambent: {message}", file=sys.stderr)
     return 1

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from lambent.cli.durations import parse_duration_s
-from lambent.settings import AUTHS, SWITCHES, Settings
-
-_PORT_MAX = 65_535
+from lambent.settings import AUTHS, PORT_MAX, SWITCHES, Settings
 
 
-class _JoinRuntimes(argparse.Action):
-    """Gathers repeated `--python RUNTIME=PATH` and the like in the settings' form."""
+class _JoinPairs(argparse.Action):
+    """Gathers a repeated option NAME=VALUE in the settings' form."""
+
+    form = "RUNTIME=PATH, as python3.12=/usr/bin/python3"
 
     def __call__(
         self,
@@ -25,9 +25,13 @@ class _JoinRuntimes(argparse.Action):
     ) -> None:
         name, _, path = str(values).partition("=")
         if not name or not path or "," in path:
-            parser.error(f"{option_string}: expected RUNTIME=PATH, as python3.12=/usr/bin/python3")
+            parser.error(f"{option_string}: expected {self.form}")
         before = getattr(namespace, self.dest, None)
         setattr(namespace, self.dest, f"{before},{values}" if before else values)
+
+
+class _JoinEmulators(_JoinPairs):
+    form = "FUNCTION=PORT, as hello=9000"
 
 
 def add_parsers(commands: Any) -> None:
@@ -89,6 +93,7 @@ def add_parsers(commands: Any) -> None:
         metavar="FILE",
         help="credentials for them, in the form of ~/.aws/credentials (the function's role)",
     )
+    _add_side_ports(start)
     _add_image_options(start)
     start.add_argument(
         "--stream-bytes-per-s",
@@ -96,30 +101,7 @@ def add_parsers(commands: Any) -> None:
         metavar="N",
         help="rate of a streamed response after its first 6 MiB (2097152)",
     )
-    start.add_argument(
-        "--auth",
-        choices=AUTHS,
-        help="open takes any credentials, iam verifies signatures and asks policies (open)",
-    )
-    start.add_argument(
-        "--allow-open-network",
-        action="store_true",
-        default=None,
-        help="with --auth open: listen beyond this machine, where whoever comes can run code",
-    )
-    start.add_argument(
-        "--role-session",
-        dest="role_session_s",
-        type=parse_duration_s,
-        metavar="DURATION",
-        help="how long the credentials of an execution role last (12h)",
-    )
-    start.add_argument(
-        "--allow-reset",
-        action="store_true",
-        default=None,
-        help="let POST /_lambent/reset empty the server",
-    )
+    _add_access_options(start)
     _add_host_options(start)
     _add_reports(commands)
 
@@ -153,6 +135,51 @@ def settings_overrides(arguments: argparse.Namespace) -> dict[str, object]:
     """What the command line sets, by Settings' field names; the rest is not in it."""
     given = vars(arguments)
     return {name: given[name] for name in Settings.__annotations__ if given.get(name) is not None}
+
+
+def _add_side_ports(start: argparse.ArgumentParser) -> None:
+    """Ports as other local tools have them."""
+    start.add_argument(
+        "--sam-port",
+        type=_port,
+        metavar="PORT",
+        help="one more port with the same API, as sam local start-lambda has: 3001 (0: none)",
+    )
+    start.add_argument(
+        "--rie",
+        action=_JoinEmulators,
+        metavar="FUNCTION=PORT",
+        help="run a function on a port of its own as AWS's Runtime Interface Emulator does, as"
+        " hello=9000; repeatable",
+    )
+
+
+def _add_access_options(start: argparse.ArgumentParser) -> None:
+    """Who may call."""
+    start.add_argument(
+        "--auth",
+        choices=AUTHS,
+        help="open takes any credentials, iam verifies signatures and asks policies (open)",
+    )
+    start.add_argument(
+        "--allow-open-network",
+        action="store_true",
+        default=None,
+        help="with --auth open: listen beyond this machine, where whoever comes can run code",
+    )
+    start.add_argument(
+        "--role-session",
+        dest="role_session_s",
+        type=parse_duration_s,
+        metavar="DURATION",
+        help="how long the credentials of an execution role last (12h)",
+    )
+    start.add_argument(
+        "--allow-reset",
+        action="store_true",
+        default=None,
+        help="let POST /_lambent/reset empty the server",
+    )
 
 
 def _add_image_options(start: argparse.ArgumentParser) -> None:
@@ -204,28 +231,28 @@ def _add_host_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--python",
         dest="pythons",
-        action=_JoinRuntimes,
+        action=_JoinPairs,
         metavar="RUNTIME=PATH",
         help="one more interpreter, as python3.12=/opt/python3.12/bin/python3.12; repeatable",
     )
     parser.add_argument(
         "--node",
         dest="nodes",
-        action=_JoinRuntimes,
+        action=_JoinPairs,
         metavar="RUNTIME=PATH",
         help="one more Node.js, as nodejs22.x=/opt/node22/bin/node; repeatable",
     )
     parser.add_argument(
         "--ruby",
         dest="rubies",
-        action=_JoinRuntimes,
+        action=_JoinPairs,
         metavar="RUNTIME=PATH",
         help="one more Ruby, as ruby3.4=/opt/ruby-3.4/bin/ruby; repeatable",
     )
     parser.add_argument(
         "--java",
         dest="javas",
-        action=_JoinRuntimes,
+        action=_JoinPairs,
         metavar="RUNTIME=PATH",
         help="one more Java, as java21=/opt/jdk-21; repeatable",
     )
@@ -243,7 +270,7 @@ def _add_host_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--dotnet",
         dest="dotnets",
-        action=_JoinRuntimes,
+        action=_JoinPairs,
         metavar="RUNTIME=PATH",
         help="one more .NET, as dotnet8=/opt/dotnet; repeatable",
     )
@@ -251,8 +278,8 @@ def _add_host_options(parser: argparse.ArgumentParser) -> None:
 
 def _port(text: str) -> int:
     port = _count(text)
-    if port > _PORT_MAX:
-        raise argparse.ArgumentTypeError(f"{text} is not a port (0 to {_PORT_MAX})")
+    if port > PORT_MAX:
+        raise argparse.ArgumentTypeError(f"{text} is not a port (0 to {PORT_MAX})")
     return port
 
 

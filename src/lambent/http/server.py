@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
 from collections import Counter
 
@@ -14,6 +15,17 @@ BACKLOG = 4096
 GUEST_CONNECTIONS_MAX = 256
 
 
+class PortTaken(OSError):
+    """Another listens there."""
+
+    def __init__(self, host: str, port: int, option: str) -> None:
+        text = f"port {port} on {host} is in use"
+        super().__init__(errno.EADDRINUSE, text)
+        self.text = text
+        self.option = option
+        """How an operator chooses another."""
+
+
 class HttpServer:
     """Any number of listening sockets in front of one Application."""
 
@@ -22,22 +34,32 @@ class HttpServer:
         self._limits = limits
         self._use = HttpUse()
         self._guests: Counter[str] = Counter()
-        self._server: asyncio.Server | None = None
+        self._servers: list[asyncio.Server] = []
         self._loop = asyncio.get_running_loop()
 
-    def protocol(self) -> HttpConnection:
+    def protocol(self, application: Application | None = None) -> HttpConnection:
         """A protocol for one more connection: also for sockets that others accepted."""
-        return HttpConnection(self._application, self._limits, self._use, self._loop)
+        return HttpConnection(application or self._application, self._limits, self._use, self._loop)
 
-    async def listen(self, host: str, port: int) -> int:
-        """Bind and serve; returns the port. Raises OSError when the port is taken.
+    async def listen(
+        self, host: str, port: int, application: Application | None = None, *, option: str
+    ) -> int:
+        """Bind and serve; returns the port. Raises PortTaken, or OSError for anything else.
 
+        `application` answers on this port alone; all ports share one set of limits. `option` is
+        how an operator chooses another port.
         No SO_REUSEPORT: a leaked old process must not take half of the connections.
         """
-        self._server = await self._loop.create_server(
-            self.protocol, host, port, backlog=BACKLOG, reuse_port=False
-        )
-        return int(self._server.sockets[0].getsockname()[1])
+        try:
+            server = await self._loop.create_server(
+                lambda: self.protocol(application), host, port, backlog=BACKLOG, reuse_port=False
+            )
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                raise PortTaken(host, port, option) from error
+            raise
+        self._servers.append(server)
+        return int(server.sockets[0].getsockname()[1])
 
     async def sweep(self) -> None:
         """Have every connection look at its time-outs, for ever; a task of the app."""
@@ -74,8 +96,8 @@ class HttpServer:
             del self._guests[guest]
 
     def stop_listening(self) -> None:
-        if self._server is not None:
-            self._server.close()
+        for server in self._servers:
+            server.close()
 
     def drain(self) -> None:
         """Close idle connections; the others close when their answer is complete."""
