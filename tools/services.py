@@ -225,8 +225,8 @@ EVENTS = Page(
     about="""\
 What PutEvents accepted is on disk for every target before the answer, and leaves the disk when the
 target took it, its dead-letter queue did, or it is recorded as a discard. Targets: functions,
-queues, log groups, other buses. A target's own policy must let `events.amazonaws.com` in, or its
-RoleArn is asked (with `--auth iam`). Absent: partner sources, API destinations, connections,
+queues, topics, log groups, other buses. A target's own policy must let `events.amazonaws.com` in,
+or its RoleArn is asked (with `--auth iam`). Absent: partner sources, API destinations, connections,
 global endpoints.
 """,
     handled=partial(_of_clock, EventBridge),

@@ -15,6 +15,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.api.events_world import PREFIX, entry, eventually, next_body, next_message, open_queue
+from tests.api.sns_world import Inbox, new_topic
 from tests.conftest import RunningServer
 
 BASE = "arn:aws:events:us-east-1:000000000000"
@@ -267,6 +268,44 @@ def test_a_log_group_gets_each_event_as_a_log_event(
     assert [json.loads(one["message"])["id"] for one in found] == [event_id]
     bus_world.events.remove_targets(Rule="rule", EventBusName=bus_world.name, Ids=["log"])
     logs.delete_log_group(logGroupName=group)
+
+
+def test_a_topic_gets_events_and_schedules_for_its_subscribers(
+    server: RunningServer, bus_world: World
+) -> None:
+    sns = server.client("sns")
+    topic = new_topic(sns)
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Service": "events.amazonaws.com"},
+        "Action": "sns:Publish",
+        "Resource": topic,
+    }
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    sns.set_topic_attributes(TopicArn=topic, AttributeName="Policy", AttributeValue=policy)
+    inbox = Inbox(bus_world.sqs, topic)
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=inbox.arn)
+    bus_world.rule("rule", {"source": ["shop"]}, Arn=topic)
+    [event_id] = bus_world.put({"number": 1})
+    published = next_body(bus_world.sqs, inbox.url)
+    assert published["TopicArn"] == topic
+    assert json.loads(published["Message"])["id"] == event_id
+    scheduler = server.client("scheduler")
+    call = {"TopicArn": topic, "Message": "from a universal target"}
+    scheduler.create_schedule(
+        Name="to-topic",
+        ScheduleExpression="rate(1 hour)",
+        FlexibleTimeWindow={"Mode": "OFF"},
+        Target={
+            "Arn": "arn:aws:scheduler:::aws-sdk:sns:publish",
+            "RoleArn": "arn:aws:iam::000000000000:role/scheduler",
+            "Input": json.dumps(call),
+        },
+    )
+    assert next_body(bus_world.sqs, inbox.url)["Message"] == "from a universal target"
+    scheduler.delete_schedule(Name="to-topic")
+    sns.delete_topic(TopicArn=topic)
+    bus_world.sqs.delete_queue(QueueUrl=inbox.url)
 
 
 def test_archived_events_are_replayed_to_the_rules_that_are_named(bus_world: World) -> None:
