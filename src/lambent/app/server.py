@@ -291,7 +291,7 @@ class Server:
                 reset=self.reset if self.settings.allow_reset else None,
                 downloads=downloads,
                 package_path=self.files.zip_path,
-                events=QueueOperator(self.queue, self.database, self.clock),
+                events=QueueOperator(self.queue, self.database, self.clock, self.courier.depths),
                 admit=access.admit_operator,
             ),
             s3=S3Route(

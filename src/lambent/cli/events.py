@@ -54,9 +54,19 @@ def _show_all(summary: Mapping[str, Any], *, as_json: bool) -> int:
     if as_json:
         print(json.dumps(summary, indent=2))
         return 0
-    if not summary["functions"]:
+    waiting = [(one["TargetArn"], f"{one['Depth']:,}") for one in summary["deliveries"]]
+    if not summary["functions"] and not waiting:
         print("No event waits, and none was given up.")
         return 0
+    if summary["functions"]:
+        _print_functions(summary)
+    if waiting:
+        print("\nOf other services:" if summary["functions"] else "Of other services:")
+        print_table(("TARGET", "WAITING"), waiting, right=frozenset({1}))
+    return 0
+
+
+def _print_functions(summary: Mapping[str, Any]) -> None:
     rows = [
         (
             one["FunctionName"],
@@ -70,7 +80,6 @@ def _show_all(summary: Mapping[str, Any], *, as_json: bool) -> int:
     ]
     headings = ("FUNCTION", "EVENTS", "RUNNING", "FAILING", "OLDEST", "GIVEN UP")
     print_table(headings, rows, right=frozenset(range(1, len(headings))))
-    return 0
 
 
 def _show_one(queue: Mapping[str, Any], *, as_json: bool) -> int:

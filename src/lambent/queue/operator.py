@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from lambent.clock import Clock, format_iso_ms
@@ -20,13 +21,24 @@ LISTED_MAX = 1_000
 class QueueOperator:
     """Of one server."""
 
-    def __init__(self, queue: AsyncQueue, database: Database, clock: Clock) -> None:
+    def __init__(
+        self,
+        queue: AsyncQueue,
+        database: Database,
+        clock: Clock,
+        deliveries: Callable[[], Mapping[str, int]] = dict,
+    ) -> None:
+        """`deliveries`: target → messages of other services that wait for it."""
         self._queue = queue
+        self._deliveries = deliveries
         self._database = database
         self._clock = clock
 
     async def summary(self) -> dict[str, Any]:
-        """For each function with events or discards: how many, since when, how many fail."""
+        """For each function with events or discards: how many, since when, how many fail.
+
+        And for each target of services how many of their messages wait for it.
+        """
         now_s = self._clock.wall_s()
         running = self._queue.running()
         found = await self._database.read(event_views.summarize_events)
@@ -43,7 +55,11 @@ class QueueOperator:
                     "Discards": one.discards,
                 }
                 for one in found
-            ]
+            ],
+            "deliveries": [
+                {"TargetArn": target, "Depth": depth}
+                for target, depth in sorted(self._deliveries().items())
+            ],
         }
 
     async def describe(self, function: str) -> dict[str, Any]:

@@ -103,4 +103,14 @@ async def test_discards_are_dropped_with_the_events(tmp_path: Path) -> None:
         await one.send("f")
         answer = await operator(one).drop("f")
         assert answer == {"FunctionName": "f", "Events": 0, "Discards": 1}
-        assert await operator(one).summary() == {"functions": []}
+        assert await operator(one).summary() == {"functions": [], "deliveries": []}
+
+
+async def test_messages_that_wait_for_other_targets_are_counted(tmp_path: Path) -> None:
+    async with world(tmp_path) as one:
+        waiting = {"arn:b": 2, "arn:a": 1}
+        shown = QueueOperator(one.queue, one.database, one.clock, lambda: waiting)
+        assert (await shown.summary())["deliveries"] == [
+            {"TargetArn": "arn:a", "Depth": 1},
+            {"TargetArn": "arn:b", "Depth": 2},
+        ]
