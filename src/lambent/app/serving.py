@@ -12,13 +12,15 @@ import os
 import resource
 import signal
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import uvloop
 
 from lambent import __version__
+from lambent.app import localstack
 from lambent.app.backend import report_of
 from lambent.app.server import Server
 from lambent.cli.serving import settings_overrides
@@ -79,8 +81,11 @@ async def first_of(*works: Coroutine[Any, Any, object]) -> None:
             task.cancel()
 
 
-def announce(server: Server) -> None:
-    """Say where, which isolation is active, and which runtimes were found."""
+def announce(server: Server, *, told: Sequence[str] = ()) -> None:
+    """Say where, which isolation is active, and which runtimes were found.
+
+    `told`: what became of LocalStack's variables.
+    """
     report = report_of(server.backend, server.settings)
     missing = [item.name for item in report.items if not item.enforced]
     rows = [
@@ -93,6 +98,7 @@ def announce(server: Server) -> None:
     ]
     if server.settings.auth == "open" and not ip_is_loopback(server.settings.host):
         rows.append(("WARNING", "no authentication: whoever reaches this address can run code"))
+    rows += [("LocalStack's", line) for line in told]
     if missing:
         rows.append(("NOT enforced", ", ".join(missing) + " (see `lambent doctor`)"))
     lines = [f"  {name:<13}{value}" for name, value in rows]
@@ -128,7 +134,8 @@ def ip_is_loopback(host: str) -> bool:
 def start(arguments: argparse.Namespace) -> int:
     """`lambent start`."""
     try:
-        settings = load_settings(os.environ, settings_overrides(arguments))
+        environ, told = localstack.adopt(os.environ)
+        settings = load_settings(environ, settings_overrides(arguments))
         check_openness(settings)
     except ValueError as error:
         print(f"lambent: {error}", file=sys.stderr)
@@ -136,7 +143,7 @@ def start(arguments: argparse.Namespace) -> int:
     logging.basicConfig(format="%(levelname)s %(message)s", level=logging.INFO)
     raise_descriptor_limit()
     try:
-        return uvloop.run(serve(settings, announce))
+        return uvloop.run(serve(settings, partial(announce, told=told)))
     except BaseExceptionGroup as group:
         return report_failure(group, settings)
 
