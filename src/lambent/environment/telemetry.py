@@ -230,7 +230,7 @@ class Subscriber:
         self._open = False
         self._stop_timer()
         if self._sending is not None:
-            self._sending.cancel()
+            self._loop.call_soon(self._sending.cancel)  # once it has begun
         self._delivery.close()
 
     def _render(self, event: TelemetryEvent) -> bytes | None:
@@ -258,6 +258,8 @@ class Subscriber:
             timer.cancel()
 
     async def _send(self, batch: Batch) -> None:
+        if not self._open:
+            return
         events = batch.events
         if batch.dropped_records:
             lost = dropped(self._clock.wall_s(), batch.dropped_records, batch.dropped_bytes)
