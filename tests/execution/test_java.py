@@ -8,8 +8,10 @@ with .zip or JAR file archives", "Customize Java runtime startup behavior for La
 from __future__ import annotations
 
 import base64
+import io
 import itertools
 import json
+import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -209,6 +211,24 @@ def test_java_tool_options_win_over_lambdas_own(make: Make) -> None:
     assert told.value["collectors"] == ["PS MarkSweep", "PS Scavenge"]
     assert "-XX:TieredStopAtLevel=1" not in told.value["arguments"]
     assert told.value["heap"] <= 100 << 20
+
+
+def test_a_wrapper_script_starts_java(make: Make, server: RunningServer) -> None:
+    """Developer Guide, "Modifying the runtime environment", "Wrapper scripts"."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as package:
+        entry = zipfile.ZipInfo("wrapper")
+        entry.external_attr = 0o755 << 16
+        package.writestr(entry, '#!/bin/sh\njava=$1\nshift\nexec "$java" -Dmine=wrapped "$@"\n')
+    layer = server.client("lambda").publish_layer_version(
+        LayerName="java-wrapper", Content={"ZipFile": buffer.getvalue()}
+    )
+    machine = make(
+        "example.Handlers::machine",
+        Layers=[layer["LayerVersionArn"]],
+        Environment={"Variables": {"AWS_LAMBDA_EXEC_WRAPPER": "/opt/wrapper"}},
+    )
+    assert machine({}).value["property"] == "wrapped"
 
 
 def test_logs_in_json_have_the_level_that_the_function_gave(make: Make) -> None:

@@ -144,6 +144,8 @@ def build_program(
                 **more,
             }
         ).encode()
+    if start.wrapper:
+        more["wrapper"] = start.wrapper
     return json.dumps(
         {
             "handler": version.handler,

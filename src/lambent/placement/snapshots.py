@@ -18,6 +18,7 @@ from lambent.domain.function import FunctionVersion, State, Status
 from lambent.environment.platform import Platform
 from lambent.environment.template_init import InitFailed, TemplateInit
 from lambent.runtime.catalogue import FAMILIES
+from lambent.runtime.families.start import WRAPPER
 from lambent.sandbox.interface import Sandbox, SandboxBackend, Template
 
 log = logging.getLogger("lambent")
@@ -224,6 +225,8 @@ def refusal(version: FunctionVersion) -> str:
         return f"{version.runtime}: {OTHER_LANGUAGES}"
     if version.hot_reload_folder:
         return "the code of this function is a folder that may change"
+    if WRAPPER in (version.environment or {}):
+        return f"{WRAPPER} starts each environment anew"
     return ""
 
 

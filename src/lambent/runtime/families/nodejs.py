@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from lambent.domain.interpreter import Interpreter
-from lambent.runtime.families.start import Link, Start
+from lambent.runtime.families.start import Link, Start, wrapped
 
 RUNTIMES: tuple[str, ...] = tuple(f"nodejs{major}.x" for major in (18, 20, 22, 24, 26))
 PROGRAM_DIR: Path | None = Path(__file__).parent.parent / "nodejs"
@@ -58,15 +58,14 @@ def start(
     interpreter: Interpreter, *, handler: str, memory_mib: int, variables: Mapping[str, str]
 ) -> Start:
     major = interpreter.runtime.removeprefix("nodejs").removesuffix(".x")
+    command = (
+        f"/var/lang/bin/{interpreter.executable.name}",
+        "--expose-gc",
+        f"--max-old-space-size={int(memory_mib * _HEAP_SHARE)}",
+        "/var/runtime/bootstrap.js",
+    )
     return Start(
-        commands=(
-            (
-                f"/var/lang/bin/{interpreter.executable.name}",
-                "--expose-gc",
-                f"--max-old-space-size={int(memory_mib * _HEAP_SHARE)}",
-                "/var/runtime/bootstrap.js",
-            ),
-        ),
+        commands=(wrapped(command, variables),),
         environment={
             "NODE_PATH": f"/opt/nodejs/node{major}/node_modules:/opt/nodejs/node_modules:"
             "/var/runtime/node_modules:/var/runtime:/var/task"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 
 from lambent.domain.interpreter import Interpreter
 from lambent.runtime import python as program
-from lambent.runtime.families.start import Link, Start
+from lambent.runtime.families.start import WRAPPER, Link, Start
 from lambent.runtime.interpreters import RUNTIMES, find_interpreters, how_to_get
 
 __all__ = ["OS_ONLY", "PROGRAM_DIR", "RUNTIMES", "find", "how_to_get", "start"]
@@ -25,4 +26,5 @@ def find(setting: str, environ: Mapping[str, str], *, root: str = "/") -> dict[s
 def start(
     interpreter: Interpreter, *, handler: str, memory_mib: int, variables: Mapping[str, str]
 ) -> Start:
-    return _START
+    wrapper = variables.get(WRAPPER)
+    return dataclasses.replace(_START, wrapper=wrapper) if wrapper else _START

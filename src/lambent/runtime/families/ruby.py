@@ -12,7 +12,7 @@ from pathlib import Path
 
 from lambent.domain.interpreter import Interpreter
 from lambent.runtime.families.search import is_elf, merge, names, parse_setting, search
-from lambent.runtime.families.start import Link, Start
+from lambent.runtime.families.start import Link, Start, wrapped
 
 RUNTIMES: tuple[str, ...] = ("ruby3.1", "ruby3.2", "ruby3.3", "ruby3.4", "ruby4.0")
 PROGRAM_DIR: Path | None = Path(__file__).parent.parent / "ruby"
@@ -52,14 +52,13 @@ def start(
 ) -> Start:
     """Variables as in the Developer Guide, "Defined runtime environment variables"."""
     api = f"{interpreter.runtime.removeprefix('ruby')}.0"
+    command = (
+        f"/var/lang/bin/{interpreter.executable.name}",
+        "-EUTF-8",  # the host may not have the locale that LANG names
+        "/var/runtime/bootstrap.rb",
+    )
     return Start(
-        commands=(
-            (
-                f"/var/lang/bin/{interpreter.executable.name}",
-                "-EUTF-8",  # the host may not have the locale that LANG names
-                "/var/runtime/bootstrap.rb",
-            ),
-        ),
+        commands=(wrapped(command, variables),),
         environment={
             "GEM_PATH": f"/var/task/vendor/bundle/ruby/{api}:/opt/ruby/gems/{api}",
             "RUBYLIB": "/var/task:/var/runtime/lib:/opt/ruby/lib",

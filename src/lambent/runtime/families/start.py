@@ -17,6 +17,11 @@ LD_LIBRARY_PATH = (
 """As in a real python3.12 environment (recorded), see facts, 'Environment'."""
 
 
+WRAPPER = "AWS_LAMBDA_EXEC_WRAPPER"
+"""Names a script that starts the runtime in our stead. Source: Developer Guide, "Modifying the
+runtime environment": of all runtimes but those that bring their own program."""
+
+
 class Link(StrEnum):
     """What a runtime speaks with the server."""
 
@@ -35,12 +40,20 @@ class Start:
     environment: Mapping[str, str] = field(default_factory=dict)
     """What differs from the variables common to all; a function's own win over these."""
     link: Link
+    wrapper: str = ""
+    """The script that starts the zygote's own program; of other programs it is part of commands."""
     directory: str | None = None
     """Of a container image: where the process starts, which has to be there."""
     brought: bool = False
     """The program is the function's own: machine code has to be of the function's architecture."""
     launch_error: str = "Runtime.InvalidEntrypoint"
     """The type of error where the program cannot be started."""
+
+
+def wrapped(command: tuple[str, ...], variables: Mapping[str, str]) -> tuple[str, ...]:
+    """The script is given the program's path and all arguments."""
+    wrapper = variables.get(WRAPPER)
+    return (wrapper, *command) if wrapper else command
 
 
 class Family(Protocol):

@@ -33,6 +33,7 @@ import _lambent_sdk  # type: ignore[import-not-found]
 import _lambent_snapshot  # type: ignore[import-not-found]
 import _lambent_stream  # type: ignore[import-not-found]
 import _lambent_supervisor  # type: ignore[import-not-found]
+import _lambent_wrapped  # type: ignore[import-not-found]
 
 RESPONSE_BYTES_MAX = 6291556  # 6 MiB + 100
 REHEARSALS = 8
@@ -88,6 +89,8 @@ def run(
             _lambent_supervisor.supervise(
                 channel, {"link": "frames"}, lambda frames_end: run(frames_end, settings)
             )
+        if "wrapper" in settings:
+            _lambent_wrapped.become(channel, settings, __file__)
         link = frames.Channel(channel)
         status = _run(link, channel, settings, forks)
     except SystemExit as leaving:
@@ -462,3 +465,6 @@ _COMMON = (
     "urllib.parse",
     "uuid",
 )
+
+if __name__ == "__main__":
+    _lambent_wrapped.begin(run)
