@@ -60,17 +60,16 @@ class OpenS3Access:
         self._clock = clock
 
     def admit(self, request: Request) -> Admitted:
-        caller = self._authentication.caller(request, "s3")
         try:
             signature = parse_signature(request)
         except SignatureError:
-            return Admitted(caller=caller)
+            return Admitted(caller=self._authentication.root)
         if signature.expires_s is not None:
             try:
                 check_time(signature, self._clock.wall_s())
             except SignatureError as error:
                 raise to_s3_error(error, signature) from None
-        return Admitted(caller=caller, signature=signature)
+        return Admitted(caller=self._authentication.caller_of(signature), signature=signature)
 
     def admit_form(self, fields: Mapping[str, str]) -> Caller:
         try:

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import os
-import secrets
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, TypeVar
 
+from lambent.domain.ids import new_name
 from lambent.services.s3 import body_rows
 from lambent.store.database import Database
 
@@ -92,7 +92,7 @@ class Bodies:
         return self.root / body_id[:2] / body_id
 
     def new_id(self) -> str:
-        return secrets.token_hex(16)
+        return new_name()
 
     def open_writer(self) -> FileWriter:
         body_id = self.new_id()

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
 from lambent.clock import Clock
 from lambent.domain.arns import Account
+from lambent.domain.ids import new_token
 from lambent.services.delivery.courier import Courier
 from lambent.services.s3 import bucket_rows, object_rows
 from lambent.services.s3.bodies import Bodies
@@ -107,7 +107,7 @@ class State:
 
 def fresh_version_id() -> str:
     """32 letters and digits, as S3's."""
-    return secrets.token_urlsafe(24)
+    return new_token()
 
 
 def _marker_headers(marker: ObjectVersion) -> tuple[tuple[str, str], ...]:
