@@ -300,6 +300,22 @@ def test_what_a_queue_may_not_get_goes_to_the_dead_letter_queue(sns: Any, sqs: A
     assert closed.is_empty()
 
 
+def test_what_a_queue_can_never_take_of_sns_is_given_up_at_once(sns: Any, sqs: Any) -> None:
+    """SNS Developer Guide, "Large payload and raw message delivery": ten attributes at most."""
+    topic = new_topic(sns)
+    small, dead = Inbox(sqs, topic, MaximumMessageSize="1024"), Inbox(sqs, topic)
+    redrive = json.dumps({"deadLetterTargetArn": dead.arn})
+    subscribe(sns, topic, small, RawMessageDelivery="true", RedrivePolicy=redrive)
+    sns.publish(TopicArn=topic, Message="x" * 1025)
+    assert dead.take()["Body"] == "x" * 1025
+    attributes = {f"a{n}": {"DataType": "String", "StringValue": "x"} for n in range(11)}
+    plain = Inbox(sqs, topic)
+    subscribe(sns, topic, plain)
+    sns.publish(TopicArn=topic, Message="many", MessageAttributes=attributes)
+    assert len(plain.envelope()["MessageAttributes"]) == 11
+    assert small.is_empty()
+
+
 def test_a_subscription_of_sns_is_made_once_and_can_be_changed(sns: Any, sqs: Any) -> None:
     topic = new_topic(sns)
     inbox = Inbox(sqs, topic)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -30,12 +31,15 @@ class Lane:
     ready: deque[str] = field(default_factory=deque)
     running: int = 0
     window: int = WINDOW_MAX
+    window_max: int = WINDOW_MAX
 
 
 class Backlog:
     """Ids of events that wait for their time, are ready, or run."""
 
-    def __init__(self) -> None:
+    def __init__(self, window_max: Callable[[str], int] = lambda function: WINDOW_MAX) -> None:
+        """`window_max`: how many of one function run at once, at most."""
+        self._window_max = window_max
         self._due: list[tuple[float, int, str, str]] = []
         self._lanes: dict[str, Lane] = {}
         self._turns: deque[str] = deque()
@@ -62,7 +66,10 @@ class Backlog:
         """The events that run now; `finished` must be told of each."""
         while self._due and self._due[0][0] <= now_s:
             _, _, function, request_id = heapq.heappop(self._due)
-            lane = self._lanes.setdefault(function, Lane())
+            lane = self._lanes.get(function)
+            if lane is None:
+                most = self._window_max(function)
+                lane = self._lanes[function] = Lane(window=most, window_max=most)
             if not lane.ready:
                 self._turns.append(function)
             lane.ready.append(request_id)
@@ -94,8 +101,8 @@ class Backlog:
         if throttled:
             lane.window = max(1, min(lane.window, lane.running))
         else:
-            lane.window = min(WINDOW_MAX, lane.window + 1)
-        if not lane.running and not lane.ready and lane.window == WINDOW_MAX:
+            lane.window = min(lane.window_max, lane.window + 1)
+        if not lane.running and not lane.ready and lane.window == lane.window_max:
             del self._lanes[function]
 
     def take_waiting(self, function: str) -> list[str]:

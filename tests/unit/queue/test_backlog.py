@@ -115,3 +115,13 @@ class Backlogs(RuleBasedStateMachine):
 
 
 TestBacklogs = Backlogs.TestCase
+
+
+def test_a_lane_can_have_a_window_of_its_own() -> None:
+    backlog = Backlog(lambda function: 2 if function == "slow" else WINDOW_MAX)
+    for number in range(4):
+        backlog.add(str(number), "slow", 0.0)
+        backlog.add(str(number), "other", 0.0)
+    assert Counter(one.function for one in backlog.take(0.0)) == {"slow": 2, "other": 4}
+    backlog.finished("slow", throttled=False)
+    assert backlog.take(0.0) == [("2", "slow")]

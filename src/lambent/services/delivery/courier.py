@@ -20,10 +20,10 @@ from typing import Any, Protocol
 from lambent.clock import Clock
 from lambent.domain.arns import Account
 from lambent.domain.errors import LambdaError, PlatformFault
-from lambent.queue.backlog import Backlog, Taken
+from lambent.queue.backlog import WINDOW_MAX, Backlog, Taken
 from lambent.queue.targets import Landing, Letter, Target
 from lambent.services.delivery.gates import Gate, Sender
-from lambent.services.delivery.retry import dead_letter_attributes, decide_again
+from lambent.services.delivery.retry import HOPELESS, dead_letter_attributes, decide_again
 from lambent.store import outbox
 from lambent.store.database import Database
 from lambent.store.events import insert_discard, trim_discards
@@ -92,7 +92,9 @@ class Courier:
         self._clock = clock
         self._tasks = tasks
         self._delay_scale = delay_scale
-        self._backlog = Backlog()
+        self.windows: dict[str, int] = {}
+        """Service → how many messages are on their way to one of its targets at a time."""
+        self._backlog = Backlog(self._window_max)
         self._fresh: dict[int, OutboxMessage] = {}
         self._fresh_bytes = 0
         self._timer: asyncio.TimerHandle | None = None
@@ -129,7 +131,7 @@ class Courier:
     async def reset(self) -> None:
         """Forget every message."""
         self._generation += 1
-        self._backlog = Backlog()
+        self._backlog = Backlog(self._window_max)
         self._fresh.clear()
         self._fresh_bytes = 0
         await self._database.write(outbox.delete_all_messages)
@@ -275,6 +277,9 @@ class Courier:
         else:
             self._give_up(message, f"Lambent does not deliver to {service or 'that'} yet")
 
+    def _window_max(self, target_arn: str) -> int:
+        return self.windows.get(_service(target_arn), WINDOW_MAX)
+
     def _refusal(self, arn: str, sender: Sender) -> str | None:
         by_role = sender.principal.startswith("arn:")
         gate = self._role_gate if by_role else self.gates.get(_service(arn))
@@ -284,7 +289,8 @@ class Courier:
         try:
             landing = target.prepare(message.target_arn, _letter(message))
         except LambdaError as error:
-            self._again(message, f"{error.code}: {error.message}")
+            end = self._give_up if error.code in HOPELESS else self._again
+            end(message, f"{error.code}: {error.message}")
             return
         if landing is None:
             self._give_up(message, "The target does not exist")

@@ -12,6 +12,16 @@ from lambent.store.outbox import OutboxMessage
 
 FOR_CARRIERS = "x-amz-sns-"
 """What attributes begin with that only tell a carrier how to deliver."""
+HOPELESS = frozenset(
+    (
+        "InvalidMessageContents",
+        "InvalidParameterException",
+        "InvalidParameterValueException",
+        "MissingRequiredParameterException",
+    )
+)
+"""What queues and topics say of a message that they will never take: one that is too long for a
+queue, one without a group for a FIFO queue."""
 BACK_OFF_S_MIN, BACK_OFF_S_MAX = 1.0, 300.0
 """[own] As for asynchronous invocations."""
 

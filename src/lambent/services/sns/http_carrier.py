@@ -21,8 +21,9 @@ from lambent.services.sns.publisher import ADDRESS, MESSAGE_ID, RAW, TYPE
 from lambent.services.sns.topics import CONFIRMED, Topics
 from lambent.store.outbox import OutboxMessage
 
-AT_ONCE = 64
-"""[own] Deliveries that are on their way at a time."""
+AT_ONCE = 16
+"""[own] Deliveries that are on their way to one endpoint at a time: one that does not answer holds
+little up."""
 
 
 class HttpCarrier:
@@ -31,7 +32,6 @@ class HttpCarrier:
     def __init__(self, topics: Topics, clock: Clock) -> None:
         self._topics = topics
         self._clock = clock
-        self._room = asyncio.Semaphore(AT_ONCE)
         self._next: dict[str, float] = {}
         """Subscription → when its pace lets the next one go."""
         self._running: set[asyncio.Task[object]] = set()
@@ -73,8 +73,7 @@ class HttpCarrier:
         if RAW in told:
             headers[RAW] = told[RAW]
         await self._pace(arn, policy.per_s_max)
-        async with self._room:
-            why = await _deliver(told[ADDRESS], headers, message.body.encode())
+        why = await _deliver(told[ADDRESS], headers, message.body.encode())
         if why:
             delay_s = (policy.retry or RetryPolicy()).delay_s(message.tries)
             if delay_s is None:

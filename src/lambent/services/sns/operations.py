@@ -12,7 +12,7 @@ from lambent.policy.document import PolicyDocument
 from lambent.services.delivery.courier import Courier
 from lambent.services.sns import rows
 from lambent.services.sns.arns import ENDPOINT_SERVICE
-from lambent.services.sns.http_carrier import HttpCarrier
+from lambent.services.sns.http_carrier import AT_ONCE, HttpCarrier
 from lambent.services.sns.permissions import Permissions
 from lambent.services.sns.publish_operations import PublishOperations
 from lambent.services.sns.publisher import Publisher
@@ -42,6 +42,7 @@ class Sns:
         self.target = TopicTarget(self.topics, self._publisher)
         self._carrier = HttpCarrier(self.topics, clock)
         courier.carriers[ENDPOINT_SERVICE] = self._carrier
+        courier.windows[ENDPOINT_SERVICE] = AT_ONCE
 
     @property
     def operations(self) -> Mapping[str, Handler]:

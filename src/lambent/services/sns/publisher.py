@@ -30,7 +30,7 @@ from lambent.services.sns.envelope import (
 from lambent.services.sns.messages import DEFAULT, Draft, Message
 from lambent.services.sns.signing import Signer
 from lambent.services.sns.topics import CONFIRMED, Subscription, Topic, Topics
-from lambent.services.sqs.messages import ATTRIBUTES_MAX, format_sequence
+from lambent.services.sqs.messages import format_sequence
 from lambent.services.sqs.queues import Sent
 from lambent.store.outbox import OutboxMessage
 
@@ -179,12 +179,10 @@ class Publisher:
         row, draft = one.row, message.draft
         target, raw = row.endpoint, one.config.raw
         attributes: dict[str, Any] = {}
-        too_many = False
         if raw:
             body = draft.text_for(row.protocol)
             if row.protocol == "sqs":
                 attributes = {name: _for_queue(value) for name, value in draft.attributes.items()}
-                too_many = len(attributes) > ATTRIBUTES_MAX
         else:
             values = build_notification(
                 message,
@@ -212,7 +210,7 @@ class Publisher:
             trace=trace,
             dead_letter_arn=one.config.dead_letter_arn,
             age_s_max=AGE_S_MAX,
-            tries_max=1 if too_many else TRIES_MAX,
+            tries_max=TRIES_MAX,
         )
 
     def _seal(self, topic: Topic) -> Seal | None:
