@@ -2,7 +2,8 @@
 
 Sources: EventBridge User Guide, "Amazon EventBridge input transformation" (the predefined
 variables; dot notation, indices and wildcards); [LS] test_events_inputs.snapshot.json (what is
-missing becomes an empty string; a value within quotes has none of its own).
+missing becomes an empty string; a value within quotes has none of its own). What becomes of an
+object within quotes is unverified: here it is its JSON, escaped.
 """
 
 from __future__ import annotations
@@ -113,8 +114,14 @@ InputPlan = Whole | Constant | Part | Transformed
 
 
 def compact(value: Any) -> str:
-    """JSON without spaces."""
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    """JSON without spaces; only half a pair of surrogates, which is no text, stays escaped."""
+    text = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    if not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            return json.dumps(value, separators=(",", ":"))
+    return text
 
 
 def parse_input(target: Mapping[str, Any]) -> InputPlan:

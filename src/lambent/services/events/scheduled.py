@@ -65,8 +65,9 @@ class ScheduledRules:
             if await self._state.advance(make) is None:  # it was changed, or the clock was
                 live = self._state.rules.get(bus, {}).get(name)
                 self.timetable.set(key, None if live is None else live.row.due_s)
-        except PlatformFault as error:
-            log.error("rule %s could not be triggered: %s", name, error)
+        except Exception as error:  # it is tried again, in a while
+            fault = None if isinstance(error, PlatformFault) else error
+            log.error("rule %s could not be triggered: %s", name, error, exc_info=fault)
             self.timetable.set(key, self._state.clock.wall_s() + AGAIN_S)
 
     def _decide(self, live: LiveRule) -> tuple[Rule, Routing] | None:

@@ -149,10 +149,13 @@ def _bus_event(parameters: Mapping[str, Any], text: str, moment: Moment) -> str:
 
 
 def _parse(text: str) -> Any:
+    """JSON that can be written again, as text that is one."""
     try:
-        return json.loads(text)
+        value = json.loads(text)
+        json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
     except (ValueError, RecursionError):
         raise invalid("Invalid JSON in Input.") from None
+    return value
 
 
 # Universal targets
@@ -175,7 +178,7 @@ def _universal(service: str, action: str, text: str, account: Account) -> Parcel
 def _invoke(call: Mapping[str, Any], account: Account) -> Parcel:
     """As an asynchronous event, whatever its InvocationType."""
     _check_members(call, "lambda:invoke", "FunctionName", "InvocationType", "Payload", "Qualifier")
-    name, qualifier = _text(call, "FunctionName"), call.get("Qualifier")
+    name, qualifier = _text(call, "FunctionName"), _optional(call, "Qualifier")
     arn = name if name.startswith("arn:") else account.function_arn(name, qualifier)
     payload = call.get("Payload", "{}")
     return Parcel(arn=arn, body=payload if isinstance(payload, str) else json.dumps(payload))
@@ -193,9 +196,9 @@ def _send_message(call: Mapping[str, Any], account: Account) -> Parcel:
     return Parcel(
         arn=f"arn:{PARTITION}:sqs:{account.region}:{owner}:{name}",
         body=_text(call, "MessageBody"),
-        group_id=call.get("MessageGroupId"),
-        dedup_id=call.get("MessageDeduplicationId"),
-        attributes=call.get("MessageAttributes") or {},
+        group_id=_optional(call, "MessageGroupId"),
+        dedup_id=_optional(call, "MessageDeduplicationId"),
+        attributes=_attributes(call.get("MessageAttributes")),
     )
 
 
@@ -204,7 +207,7 @@ def _publish(call: Mapping[str, Any], account: Account) -> Parcel:
     return Parcel(
         arn=_text(call, "TopicArn"),
         body=_text(call, "Message"),
-        group_id=call.get("MessageGroupId"),
+        group_id=_optional(call, "MessageGroupId"),
     )
 
 
@@ -219,6 +222,24 @@ def _text(call: Mapping[str, Any], member: str) -> str:
     if not isinstance(value, str) or not value:
         raise _missing(member)
     return value
+
+
+def _optional(call: Mapping[str, Any], member: str) -> str | None:
+    return _text(call, member) if member in call else None
+
+
+def _attributes(given: Any) -> dict[str, dict[str, str]]:
+    """Texts and numbers."""
+    if given is None:
+        return {}
+    if not isinstance(given, dict):
+        raise invalid("MessageAttributes must be a JSON object.")
+    found = {}
+    for name, one in given.items():
+        if not isinstance(one, dict) or set(one) != {"DataType", "StringValue"}:
+            raise invalid(f"The message attribute {name[:200]} needs a DataType and a StringValue.")
+        found[name] = {member: _text(one, member) for member in sorted(one)}
+    return found
 
 
 def _missing(member: str) -> LambdaError:

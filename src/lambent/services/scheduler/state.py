@@ -129,8 +129,12 @@ class State:
                 part = keys[start:][:FIRED_AT_ONCE]
                 try:
                     await self._fire_some(part)
-                except PlatformFault as error:
-                    log.error("schedules could not be invoked: %s", error)
+                except Exception as error:  # all of them are tried again, in a while
+                    log.error(
+                        "schedules could not be invoked: %s",
+                        error,
+                        exc_info=None if isinstance(error, PlatformFault) else error,
+                    )
                     for key in part:
                         self.timetable.set(key, self.clock.wall_s() + AGAIN_S)
 

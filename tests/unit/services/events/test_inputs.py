@@ -118,6 +118,14 @@ def test_predefined_variables_need_no_path() -> None:
         )
 
 
+def test_what_is_no_text_stays_escaped() -> None:
+    """Records of other services may hold half a pair of surrogates, escaped."""
+    event = {"detail": json.loads('{"a": "\\ud83d", "b": "é"}')}
+    for target in ({"InputPath": "$.detail"}, {}):
+        assert render(event, **target).encode()
+    assert render(event, InputPath="$.detail.b") == '"é"'
+
+
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),

@@ -234,6 +234,23 @@ async def test_universal_targets_send_and_invoke_and_others_are_refused(tmp_path
         )
         function = "arn:aws:lambda:us-east-1:000000000000:function:f"
         assert await one.bodies(function) == ['{"n": 1}']
+        for text in (
+            '{"QueueUrl": "/q", "MessageBody": "\\ud83d"}',
+            '{"QueueUrl": "/q", "MessageBody": 7}',
+            '{"QueueUrl": "/q", "MessageBody": "m", "MessageGroupId": [1]}',
+            '{"QueueUrl": "/q", "MessageBody": "m", "MessageAttributes": {"a": 7}}',
+            '{"MessageBody": "m"}',
+            "[]",
+            "{",
+        ):
+            code, _ = await one.scheduler.refused(
+                "CreateSchedule",
+                Name="x",
+                ScheduleExpression="rate(1 hour)",
+                FlexibleTimeWindow=OFF,
+                Target={"Arn": f"{sdk}:sqs:sendMessage", "RoleArn": ROLE, "Input": text},
+            )
+            assert code == "ValidationException"
         for arn, text in (
             (f"{sdk}:ec2:stopInstances", "{}"),
             ("arn:aws:kinesis:us-east-1:000000000000:stream/s", "x"),
