@@ -270,8 +270,8 @@ def test_a_zip_over_the_limit_is_413(there: RunningServer) -> None:
 def test_options_that_are_not_enforced_are_refused_by_name(there: RunningServer) -> None:
     """docs/decisions: what would be taken and not acted on is refused."""
     for changes, option in (
-        ({"Code": {"S3Bucket": "bucket", "S3Key": "key"}}, "Code.S3Bucket"),
         ({"VpcConfig": {"SubnetIds": ["subnet-1"]}}, "VpcConfig"),
+        ({"DurableConfig": {"ExecutionTimeout": 60}}, "DurableConfig"),
     ):
         answer = send(there, "POST", FUNCTIONS, create_body(**changes))
         assert answer.headers["x-amzn-errortype"] == "UnsupportedOperationException"

@@ -115,10 +115,10 @@ def test_cloudwatch_logs_errors_have_their_type_in_the_body(there: RunningServer
             "The specified log group does not exist.",
         ),
         (
-            "StartLiveTail",
+            "StartQuery",
             {},
             "UnsupportedOperationException",
-            "Lambent does not support the operation logs:StartLiveTail yet.",
+            "Lambent does not support the operation logs:StartQuery yet.",
         ),
         ("Nope", {}, "UnknownOperationException", ""),
     ):

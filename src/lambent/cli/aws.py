@@ -61,6 +61,14 @@ class Connection:
             service, endpoint_url=self.endpoint_url, config=config, **keys
         )
 
+    @property
+    def local_port(self) -> int | None:
+        """Where the endpoint is on this machine, without TLS: its port."""
+        target = urlsplit(self.endpoint_url)
+        if target.scheme != "http" or not _is_loopback(self.endpoint_url):
+            return None
+        return target.port or 80
+
     def _own_keys(self) -> dict[str, str]:
         """For people without credentials: root's of a server on this machine, else any."""
         if _is_loopback(self.endpoint_url):

@@ -84,8 +84,8 @@ def perform_deploy(arguments: argparse.Namespace, connection: Connection) -> int
     try:
         client = connection.client("lambda")
         progress.show(f"{name}: looking for it at {connection.endpoint_url}")
-        current = _find_configuration(client, name)
-        options = _given_options(arguments)
+        current = find_configuration(client, name)
+        options = given_options(arguments)
         if arguments.layer is not None:
             options["Layers"] = [
                 _resolve_layer(client, layer, name, progress) for layer in arguments.layer
@@ -141,7 +141,8 @@ def changed_options(options: Mapping[str, Any], current: Mapping[str, Any]) -> d
     return {key: value for key, value in options.items() if shown.get(key) != value}
 
 
-def _given_options(arguments: argparse.Namespace) -> dict[str, Any]:
+def given_options(arguments: argparse.Namespace) -> dict[str, Any]:
+    """What the command line says of the configuration, by the API's names."""
     given = {
         "Runtime": arguments.runtime,
         "Handler": arguments.handler,
@@ -155,7 +156,8 @@ def _given_options(arguments: argparse.Namespace) -> dict[str, Any]:
     return options
 
 
-def _find_configuration(client: Any, name: str) -> Mapping[str, Any] | None:
+def find_configuration(client: Any, name: str) -> Mapping[str, Any] | None:
+    """None where there is no such function."""
     try:
         configuration: Mapping[str, Any] = client.get_function_configuration(FunctionName=name)
     except client.exceptions.ResourceNotFoundException:
@@ -168,7 +170,7 @@ def _create(
 ) -> None:
     # What cannot be guessed ends the command before anything was sent.
     handler = options.get("Handler") or _guess_handler(package)
-    defaults = {"Runtime": _own_runtime(), "Handler": handler, "Role": DEFAULT_ROLE}
+    defaults = {"Runtime": own_runtime(), "Handler": handler, "Role": DEFAULT_ROLE}
     progress.show(f"{name}: creating, {format_bytes(len(package.zipped))}")
     client.create_function(
         FunctionName=name, Code={"ZipFile": package.zipped}, **{**defaults, **options}
@@ -215,7 +217,8 @@ def _guess_handler(package: Package) -> str:
     return guess_handler(package.files)
 
 
-def _own_runtime() -> str:
+def own_runtime() -> str:
+    """Of the Python that runs this."""
     return f"python{sys.version_info.major}.{sys.version_info.minor}"
 
 

@@ -69,13 +69,13 @@ def perform_logs(arguments: argparse.Namespace, connection: Connection) -> int:
     client = connection.client("logs")
     group = f"/aws/lambda/{arguments.name}"
     unseen = Unseen(max(0, int((time.time() - arguments.since) * 1000)))
-    if not _print_events(client, group, unseen, as_json=arguments.json):
+    if not print_events(client, group, unseen, as_json=arguments.json):
         # A function that does not exist ends here, with AWS's error.
         connection.client("lambda").get_function_configuration(FunctionName=arguments.name)
         print(f"{arguments.name} logged nothing since then; see --since.", file=sys.stderr)
     while arguments.follow:
         time.sleep(PAUSE_S)
-        _print_events(client, group, unseen, as_json=arguments.json)
+        print_events(client, group, unseen, as_json=arguments.json)
     return 0
 
 
@@ -89,7 +89,7 @@ def format_event(event: Mapping[str, Any]) -> str:
     return f"{paint(stamp, 'dim')}  {message}"
 
 
-def _print_events(client: Any, group: str, unseen: Unseen, *, as_json: bool) -> int:
+def print_events(client: Any, group: str, unseen: Unseen, *, as_json: bool) -> int:
     """Print what is new; how many events that were. None are in a group that is not there yet."""
     unseen.forget()
     count = 0
