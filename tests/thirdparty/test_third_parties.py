@@ -12,6 +12,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -242,3 +243,65 @@ exports.handler = awsLambdaFastify(app);
     assert (result["statusCode"], json.loads(result["body"])) == (200, {"hello": "you"})
     result, _ = invoke(client, "third-fastify", http_event("/echo", "POST", '{"a": 1}'))
     assert (result["statusCode"], json.loads(result["body"])) == (201, {"a": 1})
+
+
+def test_powertools_batch_processor(server: RunningServer, tmp_path: Path) -> None:
+    """What it reports as failed comes again, alone; of a FIFO queue also what follows."""
+    pip_install(tmp_path, "aws-lambda-powertools==3.23.0")
+    (tmp_path / "app.py").write_text(
+        """
+from aws_lambda_powertools.utilities.batch import (
+    BatchProcessor, EventType, SqsFifoPartialProcessor, process_partial_response,
+)
+
+standard = BatchProcessor(event_type=EventType.SQS)
+fifo = SqsFifoPartialProcessor()
+
+def work(record):
+    tries = record.attributes.approximate_receive_count
+    print("came", record.body, tries)
+    if record.body == "b" and tries == "1":
+        raise ValueError("on purpose")
+
+def handler(event, context):
+    ordered = event["Records"][0]["eventSourceARN"].endswith(".fifo")
+    processor = fifo if ordered else standard
+    return process_partial_response(
+        event=event, record_handler=work, processor=processor, context=context
+    )
+"""
+    )
+    client = deploy(server, "third-batch", tmp_path)
+    assert came_of(server, client, {}) == ["a 1", "b 1", "b 2", "c 1"]
+    fifo = {"FifoQueue": "true", "ContentBasedDeduplication": "true"}
+    assert came_of(server, client, fifo) == ["a 1", "b 1", "b 2", "c 2"]
+
+
+def came_of(server: RunningServer, client: Any, attributes: dict[str, str]) -> list[str]:
+    """What the function told of a batch of a, b and c, once the queue is empty; sorted."""
+    sqs, logs = server.client("sqs"), server.client("logs")
+    name = "third-batch.fifo" if attributes else "third-batch"
+    attributes = {"VisibilityTimeout": "3", **attributes}
+    url = sqs.create_queue(QueueName=name, Attributes=attributes)["QueueUrl"]
+    group = {"MessageGroupId": "g"} if "FifoQueue" in attributes else {}
+    entries = [{"Id": body, "MessageBody": body, **group} for body in "abc"]
+    sqs.send_message_batch(QueueUrl=url, Entries=entries)
+    since_ms = int(time.time() * 1000)
+    key = client.create_event_source_mapping(
+        FunctionName="third-batch",
+        EventSourceArn=f"arn:aws:sqs:us-east-1:000000000000:{name}",
+        FunctionResponseTypes=["ReportBatchItemFailures"],
+    )["UUID"]
+    names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+    deadline = time.monotonic() + 60
+    shown = {names[0]: "3"}
+    while any(count != "0" for count in shown.values()) and time.monotonic() < deadline:
+        time.sleep(0.1)
+        shown = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
+    client.delete_event_source_mapping(UUID=key)
+    told: list[str] = []
+    while len(told) < 4 and time.monotonic() < deadline:  # lines are stored a moment later
+        events = logs.filter_log_events(logGroupName="/aws/lambda/third-batch", startTime=since_ms)
+        lines = [one["message"].strip() for one in events["events"]]
+        told = sorted(line[5:] for line in lines if line.startswith("came "))
+    return told
