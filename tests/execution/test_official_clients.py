@@ -21,6 +21,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import ROLE, RunningServer
+from tests.javas import compile_java, find_jdks
 
 CLIENTS = Path(__file__).parent / "clients"
 BUILD_TIMEOUT_S = 400
@@ -147,3 +148,19 @@ def test_awslambdaric(server: RunningServer, tmp_path: Path) -> None:
     files["app.py"] = PYTHON.encode()
     files["bootstrap"] = f"#!/bin/sh\nexec {python} -m awslambdaric app.handler\n".encode()
     check(deploy(server, "client-python", files), "client-python")
+
+
+def test_the_java_client_as_a_custom_runtime(
+    server: RunningServer, tmp_path: Path, java_client: Path
+) -> None:
+    """On the Java that functions see too, as a program of the function's own."""
+    javas = [str(one.executable) for one in find_jdks().values()]
+    seen = next((path for path in javas if path.startswith("/usr/")), None)
+    if seen is None:
+        pytest.skip(f"no JDK in /usr ({javas})")
+    jars = sorted((java_client / "lib").glob("*.jar"))
+    files = dict(compile_java([CLIENTS / "java" / "Hello.java"], tmp_path, jars))
+    files |= {f"lib/{jar.name}": jar.read_bytes() for jar in jars}
+    main = "com.amazonaws.services.lambda.runtime.api.client.AWSLambda"
+    files["bootstrap"] = f"#!/bin/sh\nexec {seen} -cp '/var/task/lib/*' {main} Hello\n".encode()
+    check(deploy(server, "client-java", files, MemorySize=512), "client-java")

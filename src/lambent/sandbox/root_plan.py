@@ -39,6 +39,8 @@ _ETC_BINDS = (
     "/etc/pki/tls/certs",
     "/etc/ssl/certs",
 )
+_ETC_JAVAS = "java-*-openjdk"
+"""What Debian's Javas keep there, without which they do not start."""
 _ETC_COPIES = (
     "/etc/ld.so.cache",
     "/etc/localtime",
@@ -138,7 +140,7 @@ def plan_root(
         (_NSSWITCH, "/etc/nsswitch.conf"),
         (resolv_conf, "/etc/resolv.conf"),
     ]
-    binds += [(path, path) for path in _ETC_BINDS if os.path.isdir(path)]
+    binds += [(path, path) for path in (*_ETC_BINDS, *_etc_javas()) if os.path.isdir(path)]
     copies = [(path, path) for path in _ETC_COPIES if os.path.isfile(path)]
     directories += sorted({os.path.dirname(path) for _, path in copies + binds})
     copies.append((str(_GUEST_DIR / "init.py"), "/var/rapid/init.py"))
@@ -156,7 +158,7 @@ def plan_root(
         program_path = PROGRAM
         directories.append(PROGRAM)
         binds.append((str(program.folder.resolve()), PROGRAM))
-        needs = [path for path in interpreter.needs if not _is_system(path)]
+        needs = [path for path in interpreter.needs if not _is_there(path, binds)]
         directories += [str(path if path.is_dir() else path.parent) for path in needs]
         binds += [(str(path.resolve()), str(path)) for path in needs]
     binds += [(str(path.resolve()), f"{RUNTIME}/{path.name}") for path in program.runtime_files]
@@ -189,6 +191,14 @@ def plan_root(
             "PYTHONDONTWRITEBYTECODE": "1",
         },
     )
+
+
+def _etc_javas() -> list[str]:
+    return sorted(str(path) for path in Path("/etc").glob(_ETC_JAVAS))
+
+
+def _is_there(path: Path, binds: Sequence[tuple[str, str]]) -> bool:
+    return _is_system(path) or (str(path), str(path)) in binds
 
 
 def stage(folders: Sequence[HostFolder]) -> list[tuple[str, HostFolder]]:
