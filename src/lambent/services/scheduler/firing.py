@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from lambent.domain.schedule import At, spread_s
+from lambent.domain.schedule import At, Rate, spread_s
 from lambent.services.delivery.timetable import LATE_S_MAX
 from lambent.services.scheduler.model import AGE_S_DEFAULT, ScheduleRow
 
@@ -31,8 +31,14 @@ def arrange(row: ScheduleRow, now_s: float) -> ScheduleRow:
     if row.state != "ENABLED":
         return replace(row, due_s=None)
     schedule = row.schedule
-    grace_s = LATE_S_MAX if isinstance(schedule.expression, At) else _JUST_BEFORE_S
-    return replace(row, due_s=schedule.next_s(now_s - grace_s))
+    after_s = now_s
+    if isinstance(schedule.expression, At):
+        after_s -= LATE_S_MAX
+    elif isinstance(schedule.expression, Rate):
+        after_s -= _JUST_BEFORE_S  # its anchor is an instant
+    if row.served_s is not None:
+        after_s = max(after_s, row.served_s)
+    return replace(row, due_s=schedule.next_s(after_s))
 
 
 def fire_at_s(row: ScheduleRow, arn: str) -> float | None:
@@ -48,15 +54,15 @@ def decide(row: ScheduleRow, arn: str, now_s: float) -> Firing | None:
     if row.due_s is None or at_s is None or at_s > now_s:
         return None
     schedule = row.schedule
-    instant_s: float | None = row.due_s
-    next_s = schedule.next_s(row.due_s)
+    last_s, too_old = row.due_s, False
     if now_s - at_s > LATE_S_MAX:
         last_s = schedule.last_s(row.due_s - _JUST_BEFORE_S, now_s) or row.due_s
-        instant_s = last_s if now_s - last_s <= age_s_max(row) else None
-        next_s = schedule.next_s(last_s)
+        too_old = now_s - last_s > age_s_max(row)
+    instant_s = None if too_old else last_s
+    next_s = schedule.next_s(last_s)
     if next_s is None and row.action == "DELETE":
         return Firing(instant_s=instant_s, following=None)
-    return Firing(instant_s=instant_s, following=replace(row, due_s=next_s))
+    return Firing(instant_s=instant_s, following=replace(row, due_s=next_s, served_s=last_s))
 
 
 def age_s_max(row: ScheduleRow) -> float:

@@ -61,6 +61,8 @@ class ScheduleRow:
     """A rate's first instant."""
     due_s: float | None = None
     """The next instant that has not been served."""
+    served_s: float | None = None
+    """The last one that was: a change of the schedule brings none back."""
 
     @property
     def key(self) -> str:

@@ -82,7 +82,7 @@ class ScheduleOperations:
 
         def make() -> ScheduleRow:
             known = self._find(params)
-            changed = replace(row, created_s=known.created_s)
+            changed = replace(row, created_s=known.created_s, served_s=known.served_s)
             if all(getattr(known, name) == getattr(row, name) for name in _WHEN):
                 return replace(changed, anchor_s=known.anchor_s, due_s=known.due_s)
             return arrange(changed, self._state.clock.wall_s())
