@@ -12,7 +12,7 @@ import hashlib
 import importlib
 import secrets
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from math import gcd
 from typing import Any
 
@@ -59,7 +59,7 @@ def sign(key: PrivateKey, data: bytes, digest: str) -> bytes:
     # By the remainders of both primes (RFC 8017, section 5.1.2): four times as fast.
     by_p = power(number % key.p, key.d % (key.p - 1), key.p)
     by_q = power(number % key.q, key.d % (key.q - 1), key.q)
-    found = by_q + key.q * ((by_p - by_q) * pow(key.q, -1, key.p) % key.p)
+    found = by_q + key.q * ((by_p - by_q) * _inverse(key.q, key.p) % key.p)
     return found.to_bytes(length, "big")
 
 
@@ -67,6 +67,11 @@ def power(base: int, exponent: int, modulus: int) -> int:
     """`pow`, by OpenSSL where it is there."""
     library = _openssl()
     return pow(base, exponent, modulus) if library is None else library(base, exponent, modulus)
+
+
+@lru_cache(maxsize=4)
+def _inverse(number: int, modulus: int) -> int:
+    return pow(number, -1, modulus)
 
 
 def _prime(bits: int) -> int:
