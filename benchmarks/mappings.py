@@ -81,7 +81,7 @@ def _client(server: host.Lambent, service: str) -> Any:
 
 def _feed(server: host.Lambent, sqs: Any, name: str) -> str:
     """A queue that feeds `f`."""
-    url: str = sqs.create_queue(QueueName=name)["QueueUrl"]
+    url: str = sqs.create_queue(QueueName=name, Attributes={"VisibilityTimeout": "60"})["QueueUrl"]
     server.client.create_event_source_mapping(
         FunctionName="f", EventSourceArn=f"arn:aws:sqs:us-east-1:000000000000:{name}"
     )

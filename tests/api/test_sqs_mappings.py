@@ -36,6 +36,7 @@ class Scene:
         self.sqs = server.client("sqs")
         self.client = server.client("lambda")
         self.name = name
+        self._visibility = attributes.pop("VisibilityTimeout", "30")
         self._made: list[str] = []
         self.seen_url, _ = self.queue(f"{name}-seen")
         kind = ".fifo" if attributes.get("FifoQueue") else ""
@@ -58,6 +59,8 @@ class Scene:
             FunctionName=self.name, EventSourceArn=self.arn, **options
         )
         self.key = made["UUID"]
+        attributes = {"VisibilityTimeout": self._visibility}
+        self.sqs.set_queue_attributes(QueueUrl=self.url, Attributes=attributes)
 
     def send(self, *bodies: str, **options: Any) -> None:
         for start in range(0, len(bodies), 10):
@@ -250,6 +253,19 @@ def test_a_throttled_batch_waits_and_is_received_once(scene: Callable[..., Scene
     one.client.delete_function_concurrency(FunctionName=one.name)
     [record] = one.next_event()["Records"]
     assert record["attributes"]["ApproximateReceiveCount"] == "1"
+
+
+def test_a_queue_whose_visibility_ends_before_the_function_is_refused(
+    scene: Callable[..., Scene],
+) -> None:
+    one = scene("mapped-visibility")
+    attributes = {"VisibilityTimeout": "9"}
+    one.sqs.set_queue_attributes(QueueUrl=one.url, Attributes=attributes)
+    with pytest.raises(one.client.exceptions.InvalidParameterValueException) as caught:
+        one.map()
+    assert caught.value.response["Error"]["Message"] == (
+        "Queue visibility timeout: 9 seconds is less than Function timeout: 10 seconds"
+    )
 
 
 def test_a_queue_that_is_gone_is_told_of_and_used_again_when_it_is_back(

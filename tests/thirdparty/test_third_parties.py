@@ -271,7 +271,7 @@ def handler(event, context):
     )
 """
     )
-    client = deploy(server, "third-batch", tmp_path)
+    client = deploy(server, "third-batch", tmp_path, Timeout=3)
     assert came_of(server, client, {}) == ["a 1", "b 1", "b 2", "c 1"]
     fifo = {"FifoQueue": "true", "ContentBasedDeduplication": "true"}
     assert came_of(server, client, fifo) == ["a 1", "b 1", "b 2", "c 2"]

@@ -41,7 +41,14 @@ def make_sources(
     runner = FunctionRunner(invoker, plane.role_permissions, plane.recursion, around.clock)
     sources = Sources(Around(runner, around.clock, around.tasks), {SourceType.SQS: queues})
     plane.event_sources.live = sources
+    if endpoint is None:
+        plane.event_sources.visibility_s = lambda arn: _visibility_s(sqs, arn)
     return sources
+
+
+def _visibility_s(sqs: Sqs, arn: str) -> int | None:
+    config = sqs.local.config(arn)
+    return None if config is None else config.visibility_s
 
 
 def _of_roles(around: Surroundings, invoker: Invoker, roles: ExecutionRoles) -> Credentials:

@@ -74,6 +74,8 @@ class EventSources:
         self._clock = clock
         self.live: Live | None = None
         """Set by the app; without it nothing polls."""
+        self.visibility_s: Callable[[str], int | None] = lambda _: None
+        """Of a queue, by its ARN; None where it is not known. Set by the app."""
 
     def every(self) -> list[EventSourceMapping]:
         """Those that are stored."""
@@ -168,6 +170,7 @@ class EventSources:
             )
             self._refuse_duplicate(mapping)
             self._check_role(mapping)
+            self._check_visibility(mapping)
             await self._put(mapping)
             if self.live is not None:
                 self.live.created(mapping)
@@ -193,6 +196,7 @@ class EventSources:
                 ref = self._function(params["FunctionName"])
                 changed = replace(changed, function_name=ref.name, qualifier=ref.qualifier)
                 self._refuse_duplicate(changed)
+                self._check_visibility(changed)
             self._check_role(changed)
             await self._put(changed)
             if self.live is not None:
@@ -242,6 +246,19 @@ class EventSources:
         self._roles.check_source(role, SourceType(mapping.source_type), mapping.source_arn)
         failures = (mapping.options.get("DestinationConfig") or {}).get("OnFailure") or {}
         self._roles.check_destination(role, failures.get("Destination") or "")
+
+    def _check_visibility(self, mapping: EventSourceMapping) -> None:
+        """A message may not come back while the function may still run.
+
+        Text: quoted in many reports of failed deployments.
+        """
+        version = self._functions.get_version(mapping.function_name, mapping.qualifier)
+        visibility_s = self.visibility_s(mapping.source_arn)
+        if visibility_s is not None and visibility_s < version.timeout_s:
+            raise invalid_parameter(
+                f"Queue visibility timeout: {visibility_s} seconds is less than "
+                f"Function timeout: {version.timeout_s} seconds"
+            )
 
     def _refuse_duplicate(self, mapping: EventSourceMapping) -> None:
         """One mapping for a source and a function; of a broker, for each of its topics."""
