@@ -152,12 +152,51 @@ def test_s3_auth_a_form_is_posted_by_whom_signed_its_policy(world: World) -> Non
     )
     forged = {**signed, "x-amz-signature": "0" * 64}
     assert post(world.server, "auth-forms", signed, b"x")[0] == 204
-    assert "<Code>InvalidRequest</Code>" in post(world.server, "auth-forms", old, b"y")[2]
+    assert post(world.server, "auth-forms", old, b"old")[0] == 204  # by version 2
+    old_forged = {**old, "signature": "AAAA"}
     for fields, code in (
         (forged, "SignatureDoesNotMatch"),
+        (old_forged, "SignatureDoesNotMatch"),
+        ({**old, "AWSAccessKeyId": "AKIAABSENT"}, "InvalidAccessKeyId"),
         (unknown, "AccessDenied"),
         ({"key": "k"}, "AccessDenied"),
     ):
         status, _, body = post(world.server, "auth-forms", fields, b"y")
         assert (status, f"<Code>{code}</Code>" in body) == (403, True), body
-    assert root.get_object(Bucket="auth-forms", Key="k")["Body"].read() == b"x"
+    assert root.get_object(Bucket="auth-forms", Key="k")["Body"].read() == b"old"
+
+
+@pytest.mark.parametrize("version", ["s3", "s3v4"])
+def test_s3_auth_a_presigned_address_is_what_was_signed_and_ends(
+    world: World, version: str
+) -> None:
+    root, bucket = world.client("s3"), f"auth-presigned-{version}"
+    root.create_bucket(Bucket=bucket)
+    root.put_object(Bucket=bucket, Key="a b+ü", Body=b"x")
+    policy = allow("s3:GetObject", "s3:PutObject", resource=f"arn:aws:s3:::{bucket}/*")
+    keys = world.make_user(f"presigner-{version}", policy)
+    user = world.client("s3", keys, signature_version=version)
+    at = {"Bucket": bucket, "Key": "a b+ü"}
+
+    def fetch(url: str, method: str = "GET", body: bytes | None = None) -> tuple[int, bytes]:
+        request = urllib.request.Request(url, body, {"Content-Type": "text/x"}, method=method)
+        if body is None:
+            request.remove_header("Content-type")
+        try:
+            with urllib.request.urlopen(request) as answer:
+                return answer.status, answer.read()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read()
+
+    shown = {**at, "ResponseContentType": "a/b c"}
+    url = user.generate_presigned_url("get_object", Params=shown)
+    assert ("X-Amz-Signature" in url) is (version == "s3v4")
+    assert fetch(url) == (200, b"x")
+    assert b"<Code>SignatureDoesNotMatch</Code>" in fetch(url.replace("%20c", "%20d"))[1]
+    assert fetch(url, "DELETE")[0] == 403
+    ended = user.generate_presigned_url("get_object", Params=at, ExpiresIn=-10)
+    if version == "s3":
+        assert b"Request has expired" in fetch(ended)[1]
+    put = {**at, "ContentType": "text/x"}
+    assert fetch(user.generate_presigned_url("put_object", Params=put), "PUT", b"yz")[0] == 200
+    assert root.get_object(**at)["Body"].read() == b"yz"

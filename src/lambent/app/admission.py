@@ -61,7 +61,7 @@ def make_s3_access(access: Access, clock: Clock) -> S3Access:
     """Who may call S3."""
     authentication = access.authentication
     if isinstance(authentication, IamAuthentication):
-        return IamS3Access(authentication)
+        return IamS3Access(authentication, clock)
     assert isinstance(authentication, OpenAuthentication)
     return OpenS3Access(authentication, clock)
 

@@ -78,7 +78,7 @@ class OpenAuthentication:
 
     def caller_of(self, signature: Signature) -> Caller:
         """Whose key it is said to be."""
-        session = _session(self._tokens, signature)
+        session = _session(self._tokens, signature.key_id, signature.token)
         if session is not None:
             known = self._directory.caller_of_session(session)
             return known or Caller(principal_of_session(session, self._account_id))
@@ -108,7 +108,7 @@ class IamAuthentication:
         signature = parse_signature(request)
         self._check_scope(signature, service)
         now_s = self._clock.wall_s()
-        secret, caller = self._holder(signature, now_s)
+        secret, caller = self.holder(signature.key_id, signature.token)
         request.body = verify(signature, request, secret, now_s=now_s)
         self._note_use(caller, signature, service)
         return caller
@@ -119,7 +119,7 @@ class IamAuthentication:
         """Who signed, and the key of the body's chunks, as `verify_head`. Raises SignatureError."""
         self._check_scope(signature, service)
         now_s = self._clock.wall_s()
-        secret, caller = self._holder(signature, now_s)
+        secret, caller = self.holder(signature.key_id, signature.token)
         key = verify_head(signature, request, secret, now_s=now_s)
         self._note_use(caller, signature, service)
         return caller, key
@@ -127,7 +127,7 @@ class IamAuthentication:
     def caller_of_text(self, signature: Signature, text: str, service: str) -> Caller:
         """Who signed a text. Raises SignatureError."""
         self._check_scope(signature, service)
-        secret, caller = self._holder(signature, self._clock.wall_s())
+        secret, caller = self.holder(signature.key_id, signature.token)
         verify_text(signature, text, secret)
         self._note_use(caller, signature, service)
         return caller
@@ -148,10 +148,11 @@ class IamAuthentication:
                 f"Credential should be scoped to a valid region, not '{signature.region[:40]}'. ",
             )
 
-    def _holder(self, signature: Signature, now_s: float) -> tuple[str, Caller]:
-        """The secret of the key, and whose it is."""
-        if signature.key_id.startswith(TEMPORARY):
-            session = _session(self._tokens, signature)
+    def holder(self, key_id: str, token: str | None) -> tuple[str, Caller]:
+        """The secret of the key, and whose it is. Raises SignatureError."""
+        now_s = self._clock.wall_s()
+        if key_id.startswith(TEMPORARY):
+            session = _session(self._tokens, key_id, token)
             if session is None:
                 raise _unknown()
             if now_s >= session.expires_s:
@@ -160,11 +161,11 @@ class IamAuthentication:
             if caller is None:
                 raise _unknown()
             return self._tokens.secret_of(session), caller
-        if signature.token is not None:
+        if token is not None:
             raise _unknown()
-        if signature.key_id == self._root_key.key_id:
+        if key_id == self._root_key.key_id:
             return self._root_key.secret, self._directory.root
-        key = self._directory.find_key(signature.key_id)
+        key = self._directory.find_key(key_id)
         user = self._directory.caller_of_user(key.user) if key is not None else None
         if key is None or user is None:
             raise _unknown()
@@ -177,11 +178,11 @@ def to_wire_error(error: SignatureError, service: str) -> WireError:
     return WireError(codes[error.problem], error.message)
 
 
-def _session(tokens: SessionTokens, signature: Signature) -> Session | None:
-    if signature.token is None:
+def _session(tokens: SessionTokens, key_id: str, token: str | None) -> Session | None:
+    if token is None:
         return None
-    session = tokens.open(signature.token)
-    return session if session is not None and session.key_id == signature.key_id else None
+    session = tokens.open(token)
+    return session if session is not None and session.key_id == key_id else None
 
 
 def _unknown() -> SignatureError:

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 from lambent.clock import Clock
 from lambent.gateway.authentication import IamAuthentication, OpenAuthentication
+from lambent.gateway.s3_host import split_host
 from lambent.http.message import Request
 from lambent.policy.principal import ANONYMOUS
 from lambent.services.iam.directory import Caller
 from lambent.services.s3.errors import S3Error
+from lambent.wire.sigv2 import (
+    TOKEN,
+    OldSignature,
+    is_signed_by,
+    parse_old_signature,
+    sign_text,
+)
 from lambent.wire.sigv4 import (
     Signature,
     SignatureError,
@@ -63,6 +72,9 @@ class OpenS3Access:
         try:
             signature = parse_signature(request)
         except SignatureError:
+            old = parse_old_signature(request.query)
+            if old is not None:
+                _check_end(old, self._clock)
             return Admitted(caller=self._authentication.root)
         if signature.expires_s is not None:
             try:
@@ -81,8 +93,9 @@ class OpenS3Access:
 class IamS3Access:
     """Only what was signed with a key that exists, or not at all: then nobody asks."""
 
-    def __init__(self, authentication: IamAuthentication) -> None:
+    def __init__(self, authentication: IamAuthentication, clock: Clock) -> None:
         self._authentication = authentication
+        self._clock = clock
 
     def admit(self, request: Request) -> Admitted:
         signature = None
@@ -90,20 +103,48 @@ class IamS3Access:
             signature = parse_signature(request)
             caller, key = self._authentication.caller_of_head(signature, request, "s3")
         except SignatureError as error:
-            if error.problem is SignatureProblem.MISSING and not _is_signed(request):
-                return Admitted(caller=Caller(ANONYMOUS))
-            raise to_s3_error(error, signature) from None
+            if error.problem is not SignatureProblem.MISSING:
+                raise to_s3_error(error, signature) from None
+            return Admitted(caller=self._caller_without(request))
         return Admitted(caller=caller, signature=signature, key=key)
+
+    def _caller_without(self, request: Request) -> Caller:
+        """Who asks by a signature of version 2, or nobody."""
+        old = parse_old_signature(request.query)
+        if old is None:
+            if b"authorization" in request.raw_headers or "Signature=" in request.query:
+                raise S3Error("AccessDenied")
+            return Caller(ANONYMOUS)
+        _check_end(old, self._clock)
+        secret, caller = self._holder(old.key_id, old.token)
+        _, path = split_host(request)
+        if not is_signed_by(
+            old,
+            secret,
+            method=request.method,
+            path=path,
+            query=request.query,
+            headers=request.headers,
+        ):
+            raise S3Error("SignatureDoesNotMatch")
+        return caller
+
+    def _holder(self, key_id: str, token: str | None) -> tuple[str, Caller]:
+        try:
+            return self._authentication.holder(key_id, token)
+        except SignatureError as error:
+            raise to_s3_error(error, None) from None
 
     def admit_form(self, fields: Mapping[str, str]) -> Caller:
         if "policy" not in fields:
             return Caller(ANONYMOUS)
-        if "x-amz-signature" not in fields and "signature" in fields:  # as newer regions answer
-            raise S3Error(
-                "InvalidRequest",
-                "The authorization mechanism you have provided is not supported. Please use"
-                " AWS4-HMAC-SHA256.",
-            )
+        if "x-amz-signature" not in fields and "signature" in fields:
+            key_id = fields.get("awsaccesskeyid", "")
+            secret, caller = self._holder(key_id, fields.get(TOKEN))
+            expected = sign_text(fields["policy"], secret).encode()
+            if not hmac.compare_digest(expected, fields["signature"].encode()):
+                raise S3Error("SignatureDoesNotMatch")
+            return caller
         signature = None
         try:
             signature = parse_form_signature(fields)
@@ -112,8 +153,9 @@ class IamS3Access:
             raise to_s3_error(error, signature) from None
 
 
-def _is_signed(request: Request) -> bool:
-    return b"authorization" in request.raw_headers or "Signature=" in request.query
+def _check_end(signature: OldSignature, clock: Clock) -> None:
+    if clock.wall_s() >= signature.expires_s:
+        raise S3Error("AccessDenied", "Request has expired")
 
 
 def to_s3_error(error: SignatureError, signature: Signature | None) -> S3Error:
