@@ -8,10 +8,12 @@ aws-lambda-dotnet (Errors.cs, LambdaJsonExceptionWriter.cs, bootstrap.sh).
 from __future__ import annotations
 
 import base64
+import io
 import json
 import os
 import subprocess
 import sys
+import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -268,6 +270,30 @@ def test_a_package_that_was_not_published_says_what_it_lacks(
     assert (error, result["errorType"]) == ("Unhandled", "Runtime.ExitError")
     assert result["errorMessage"].endswith(f"exit status {code}")
     assert "Error: " in tail
+
+
+def test_a_wrapper_script_starts_dotnet_as_it_likes(
+    server: RunningServer, package: Package
+) -> None:
+    """Source: Developer Guide, "Modifying the runtime environment"; the script is a layer's."""
+    client = server.client("lambda")
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as layer:
+        entry = zipfile.ZipInfo("wrapper")
+        entry.external_attr = 0o755 << 16
+        layer.writestr(entry, '#!/bin/sh\nexport DOTNET_ROOT="$2"\nexec "$@"\n')
+    content = {"ZipFile": buffer.getvalue()}
+    version = client.publish_layer_version(LayerName="wrapper", Content=content)
+    create(
+        server,
+        "wrapped",
+        package,
+        "Functions::Functions.Instance::Tell",
+        Layers=[version["LayerVersionArn"]],
+        Environment={"Variables": {"AWS_LAMBDA_EXEC_WRAPPER": "/opt/wrapper"}},
+    )
+    result, error, tail = invoke(client, "wrapped")
+    assert (error, result["root"]) == ("", "exec"), tail
 
 
 def test_without_a_compiled_bootstrap_the_runtime_is_not_there(tmp_path: Path) -> None:

@@ -20,6 +20,8 @@ import pytest
 
 from lambent.runtime.catalogue import find_runtimes
 from tests.conftest import RUNTIME, RunningServer, running
+from tests.execution.test_custom_runtimes import zipped
+from tests.execution.test_extensions import FOLLOWER
 
 NAME = "AWS_LAMBDA_EXEC_WRAPPER"
 SCRIPT = """#!/bin/sh
@@ -157,3 +159,19 @@ def test_snap_start_is_off_for_what_a_wrapper_script_starts(
     assert NAME in told["StateReason"]
     answer = client.invoke(FunctionName="wrapped-snap", Qualifier=version, Payload=b"7")
     assert json.loads(answer["Payload"].read())[:2] == [7, "yes, wrapped-snap"]
+
+
+def test_a_wrapped_runtime_runs_beside_an_extension(server: RunningServer) -> None:
+    """As OpenTelemetry's and others' layers have it: a script and an external extension."""
+    files = {"wrapper": SCRIPT, "extensions/follower": FOLLOWER}
+    published = server.client("lambda").publish_layer_version(
+        LayerName="beside", Content={"ZipFile": zipped(files)}
+    )
+    layers = [published["LayerVersionArn"]]
+    for family, language in LANGUAGES.items():
+        name = f"beside-{family}"
+        client = create(server, name, language, Layers=layers, **wrap("/opt/wrapper"))
+        answer = client.invoke(FunctionName=name, Payload=b"1")
+        event, wrapped, pid, ours, _ = json.loads(answer["Payload"].read())
+        assert (event, wrapped, ours) == (1, f"yes, {name}", [])
+        assert pid != 1, "it is the only process"
