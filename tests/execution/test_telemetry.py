@@ -130,7 +130,11 @@ def test_a_subscriber_is_told_the_whole_life_of_its_environment(
     """
     name = f"told-by-{kind}"
     client = create_python(
-        server, name, HANDLER, Layers=[publish(server, name, teller=follower(kind))]
+        server,
+        name,
+        HANDLER,
+        Layers=[publish(server, name, teller=follower(kind))],
+        Timeout=20,
     )
     invoke(client, name, "first")
     _, error, _ = invoke(client, name, "fail")
@@ -173,7 +177,7 @@ def test_the_logs_api_tells_in_its_own_schema_and_of_an_http_runtime(
         "subscribe(identifier, '2020-08-15/logs', schemaVersion='2021-03-18', destination",
     )
     layer = publish(server, "older", older=logs)
-    client = create(server, "older", {"bootstrap": CLIENT + ECHO}, Layers=[layer])
+    client = create(server, "older", {"bootstrap": CLIENT + ECHO}, Layers=[layer], Timeout=20)
     for number in (1, 2):
         assert invoke(client, "older", number)[0]["event"] == number
     end(server, client, "older")
@@ -210,7 +214,9 @@ say("answer", json.dumps(subscribe(identifier, destination=to)))
 next(identifier)
 """
     ).replace('json.loads(answer.read() or b"null")', "answer.read().decode()")
-    client = create_python(server, "asking", Layers=[publish(server, "asking", asks=asking)])
+    client = create_python(
+        server, "asking", Layers=[publish(server, "asking", asks=asking)], Timeout=20
+    )
     invoke(client, "asking", 1)
     text = logged(server, "asking", lambda text: "Closed" in text)
     answers = [
