@@ -430,11 +430,6 @@ def test_the_aws_cli_puts_events_and_keeps_schedules(
     [listed] = aws("scheduler", "list-schedules", *group)["Schedules"]
     assert listed["Name"] == "often"
     aws("scheduler", "delete-schedule", "--name", "often", *group)
-    tags = ("--tags", "Key=a,Value=b")
-    arn_of_group = "arn:aws:scheduler:us-east-1:000000000000:schedule-group/cli-group"
-    aws("scheduler", "tag-resource", "--resource-arn", arn_of_group, *tags)
-    told = aws("scheduler", "list-tags-for-resource", "--resource-arn", arn_of_group)
-    assert told["Tags"] == [{"Key": "a", "Value": "b"}]
     aws("scheduler", "delete-schedule-group", "--name", "cli-group")
     text = aws("scheduler", "get-schedule-group", "--name", "cli-group", code=255)
     assert "(ResourceNotFoundException)" in text
