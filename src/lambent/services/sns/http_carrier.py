@@ -21,6 +21,8 @@ from lambent.services.sns.publisher import ADDRESS, MESSAGE_ID, RAW, TYPE
 from lambent.services.sns.topics import CONFIRMED, Topics
 from lambent.store.outbox import OutboxMessage
 
+PACED_MAX = 1_000
+"""Paces that are remembered before those that are over are forgotten."""
 AT_ONCE = 16
 """[own] Deliveries that are on their way to one endpoint at a time: one that does not answer holds
 little up."""
@@ -86,6 +88,8 @@ class HttpCarrier:
             self._next.pop(arn, None)
             return
         now_s = self._clock.now()
+        if len(self._next) > PACED_MAX:
+            self._next = {one: at_s for one, at_s in self._next.items() if at_s > now_s}
         turn_s = max(now_s, self._next.get(arn, -math.inf))
         self._next[arn] = turn_s + 1.0 / per_s_max
         if turn_s > now_s:
