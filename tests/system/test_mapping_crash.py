@@ -25,7 +25,7 @@ ROUNDS = 20
 SENDERS = 2
 GROUPS = 3
 RUN_S_MAX = 0.3
-SETTLE_S_MAX = 90.0
+SETTLE_S_MAX = 180.0
 WITNESS = """
 import os
 import urllib.parse

@@ -59,7 +59,9 @@ class Sources:
         self._settle(life)
 
     def changed(self, mapping: EventSourceMapping) -> None:
-        life = self._lives[mapping.uuid]
+        life = self._lives.get(mapping.uuid)
+        if life is None:  # `start` takes it up as it is stored
+            return
         if mapping.enabled != life.mapping.enabled:
             life.signal(Signal.ENABLE if mapping.enabled else Signal.DISABLE)
         else:
@@ -71,7 +73,9 @@ class Sources:
 
     def deleted(self, uuid: str) -> None:
         """Its row is gone; it is shown until its last batch has ended."""
-        life = self._lives[uuid]
+        life = self._lives.get(uuid)
+        if life is None:
+            return
         life.signal(Signal.DELETE)
         self._settle(life)
 
