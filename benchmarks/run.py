@@ -22,6 +22,7 @@ from benchmarks.events import events
 from benchmarks.languages import languages
 from benchmarks.mappings import mappings
 from benchmarks.mixed import mixed
+from benchmarks.reload import reload
 from benchmarks.s3 import s3
 from benchmarks.sqs import sqs
 
@@ -392,6 +393,7 @@ ALL: dict[str, Callable[[], None]] = {
     "environments": environments,
     "stream": stream,
     "languages": languages,
+    "reload": reload,
     "s3": s3,
     "mixed": mixed,
     "sqs": sqs,
