@@ -28,7 +28,7 @@ def handler(event, context):
 """
 
 
-def _watch(server: RunningServer, name: str) -> tuple[str, str]:
+def watch(server: RunningServer, name: str) -> tuple[str, str]:
     """The ARN of a function whose results go to a queue, and the queue."""
     sqs = server.client("sqs")
     url = sqs.create_queue(QueueName=name)["QueueUrl"]
@@ -56,7 +56,7 @@ def test_log_subscriptions_invoke_a_function_with_what_another_printed(
     server: RunningServer,
 ) -> None:
     logs = server.client("logs")
-    arn, url = _watch(server, "logs-watcher")
+    arn, url = watch(server, "logs-watcher")
     client = server.create("logs-noisy", NOISY)
     group = "/aws/lambda/logs-noisy"
     logs.create_log_group(logGroupName=group)
@@ -90,35 +90,3 @@ def test_log_subscriptions_invoke_a_function_with_what_another_printed(
     assert [json.loads(event["message"])["code"] for event in found] == [503, 500]
     logs.delete_subscription_filter(logGroupName=group, filterName="alerts")
     assert logs.describe_subscription_filters(logGroupName=group)["subscriptionFilters"] == []
-
-
-def test_log_subscriptions_send_what_was_put_before_a_kill(tmp_path: Any) -> None:
-    """Accepted by PutLogEvents is on disk, and so is that its subscriber has not had it."""
-    server = RunningServer(data_dir=tmp_path / "data").start()
-    try:
-        logs = server.client("logs")
-        arn, url = _watch(server, "logs-survivor")
-        server.client("lambda").add_permission(
-            FunctionName="logs-survivor",
-            StatementId="logs",
-            Action="lambda:InvokeFunction",
-            Principal="logs.amazonaws.com",
-        )
-        place = {"logGroupName": "kept", "logStreamName": "s"}
-        logs.create_log_group(logGroupName="kept")
-        logs.create_log_stream(**place)
-        logs.put_subscription_filter(
-            logGroupName="kept", filterName="f", filterPattern="", destinationArn=arn
-        )
-        stamp = logs.describe_log_groups()["logGroups"][0]["creationTime"]
-        for round_ in range(3):
-            for number in range(20):
-                event = {"timestamp": stamp, "message": f"{round_} {number}"}
-                logs.put_log_events(**place, logEvents=[event])
-            server.kill()
-            server.start()
-            logs = server.client("logs")
-        seen = {event["message"] for event in _events(server, url, 60)}
-        assert seen == {f"{round_} {number}" for round_ in range(3) for number in range(20)}
-    finally:
-        server.stop()

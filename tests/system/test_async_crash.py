@@ -20,7 +20,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError, HTTPClient
 from tests.conftest import RunningServer
 
 SEED = int(os.environ.get("LAMBENT_TEST_SEED", "20261"))
-ROUNDS = 20
+ROUNDS = 30
 SENDERS = 4
 RUN_S_MAX = 0.4
 SETTLE_S_MAX = 60.0
@@ -78,7 +78,7 @@ class Sender(threading.Thread):
             self.acknowledged.append(number)
 
 
-def test_every_event_that_was_acknowledged_runs_across_20_kills(tmp_path: Path) -> None:
+def test_every_event_that_was_acknowledged_runs_across_30_kills(tmp_path: Path) -> None:
     chance = random.Random(SEED)
     numbers = iter(range(10**9))
     acknowledged: list[int] = []

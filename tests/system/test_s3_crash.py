@@ -23,7 +23,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError, HTTPClient
 from tests.conftest import RunningServer
 
 SEED = int(os.environ.get("LAMBENT_TEST_SEED", "20263"))
-ROUNDS = 6
+ROUNDS = 10
 PUTTERS = 3
 RUN_S_MAX = 0.4
 BUCKET, QUEUE, FUNCTION = "crash-bucket", "crash-told", "crash-forward"
@@ -121,7 +121,7 @@ def _take_told(sqs: Any, url: str, told: Counter[int], wanted: set[int], patienc
             sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
 
 
-def test_s3_loses_no_acknowledged_object_and_none_of_its_events_across_6_kills(
+def test_s3_loses_no_acknowledged_object_and_none_of_its_events_across_10_kills(
     tmp_path: Path,
 ) -> None:
     chance, numbers = random.Random(SEED), itertools.count()

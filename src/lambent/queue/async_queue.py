@@ -259,7 +259,7 @@ class AsyncQueue:
                 del part[event.request_id]
                 self._try(event, self._clock.wall_s())
             for request_id, function in part.items():  # not to be had now, or gone
-                self._backlog.finished(function, throttled=False)
+                self._backlog.finished(function, throttled=False, now_s=self._clock.wall_s())
                 if again_s is not None:
                     self._backlog.add(request_id, function, again_s)
         self.pump()
@@ -322,7 +322,7 @@ class AsyncQueue:
         *,
         throttled: bool,
     ) -> None:
-        self._backlog.finished(event.function_name, throttled=throttled)
+        self._backlog.finished(event.function_name, throttled=throttled, now_s=self._clock.wall_s())
         if isinstance(verdict, Again):
             self._delay(verdict.event)
         else:

@@ -2,7 +2,9 @@
 
 A lane runs at most `window` events at once. A throttle shrinks its window to what runs, each
 success opens it by one: a function with little concurrency is tried about as often as it can run,
-and its throttles cost the others nothing. Lanes take turns.
+and its throttles cost the others nothing. Where nothing of a lane runs that could open it again, a
+throttle closes it for a moment, which doubles until something succeeds: what waits in it is not
+tried, so that one throttle does not send all of it into back-off. Lanes take turns.
 """
 
 from __future__ import annotations
@@ -17,6 +19,8 @@ WINDOW_MAX = 1_000
 """[own] Events of one function that run at once: no more than an account's concurrency."""
 RUNNING_MAX = 2_000
 """[own] Events of all functions that run at once."""
+PAUSE_S_MIN, PAUSE_S_MAX = 0.05, 5.0
+"""[own] How long a throttle closes a lane of which nothing runs."""
 
 
 class Taken(NamedTuple):
@@ -32,6 +36,7 @@ class Lane:
     running: int = 0
     window: int = WINDOW_MAX
     window_max: int = WINDOW_MAX
+    pause_s: float = 0.0
 
 
 class Backlog:
@@ -44,6 +49,8 @@ class Backlog:
         self._lanes: dict[str, Lane] = {}
         self._turns: deque[str] = deque()
         """Functions with something ready, in the order of their turns."""
+        self._paused: dict[str, float] = {}
+        """Function → when its lane opens again."""
         self._running = 0
         self._count = 0
         self._order = 0
@@ -59,11 +66,14 @@ class Backlog:
         heapq.heappush(self._due, (due_s, self._order, function, request_id))
 
     def next_due_s(self) -> float | None:
-        """When something becomes ready next."""
-        return self._due[0][0] if self._due else None
+        """When something becomes ready next, or may be tried again."""
+        times = [self._due[0][0]] if self._due else []
+        return min([*times, *self._paused.values()], default=None)
 
     def take(self, now_s: float) -> list[Taken]:
         """The events that run now; `finished` must be told of each."""
+        if self._paused:
+            self._paused = {name: at_s for name, at_s in self._paused.items() if at_s > now_s}
         while self._due and self._due[0][0] <= now_s:
             _, _, function, request_id = heapq.heappop(self._due)
             lane = self._lanes.get(function)
@@ -78,7 +88,7 @@ class Backlog:
         while self._turns and full < len(self._turns) and self._running < RUNNING_MAX:
             function = self._turns[0]
             lane = self._lanes[function]
-            if lane.running >= lane.window:
+            if lane.running >= lane.window or function in self._paused:
                 self._turns.rotate(-1)
                 full += 1
                 continue
@@ -92,7 +102,7 @@ class Backlog:
                 self._turns.popleft()
         return taken
 
-    def finished(self, function: str, *, throttled: bool) -> None:
+    def finished(self, function: str, *, throttled: bool, now_s: float) -> None:
         """One event of `function` runs no more; `add` it again where it is to be retried."""
         lane = self._lanes[function]
         lane.running -= 1
@@ -100,7 +110,12 @@ class Backlog:
         self._count -= 1
         if throttled:
             lane.window = max(1, min(lane.window, lane.running))
+            if not lane.running:
+                lane.pause_s = min(max(PAUSE_S_MIN, 2 * lane.pause_s), PAUSE_S_MAX)
+                self._paused[function] = now_s + lane.pause_s
         else:
+            lane.pause_s = 0.0
+            self._paused.pop(function, None)
             lane.window = min(lane.window_max, lane.window + 1)
         if not lane.running and not lane.ready and lane.window == lane.window_max:
             del self._lanes[function]

@@ -7,7 +7,7 @@ from collections import Counter
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from lambent.queue.backlog import WINDOW_MAX, Backlog
+from lambent.queue.backlog import PAUSE_S_MAX, PAUSE_S_MIN, WINDOW_MAX, Backlog
 
 
 def test_what_is_not_due_waits() -> None:
@@ -33,13 +33,31 @@ def test_a_function_that_is_throttled_runs_no_more_than_it_can_and_delays_no_oth
         backlog.add(f"f{number}", "f", 0.0)
     assert len(backlog.take(0.0)) == 10
     for _ in range(8):
-        backlog.finished("f", throttled=True)
+        backlog.finished("f", throttled=True, now_s=0.0)
     for number in range(10, 30):
         backlog.add(f"f{number}", "f", 0.0)
     backlog.add("g", "g", 0.0)
     assert backlog.take(0.0) == [("g", "g")]
-    backlog.finished("f", throttled=False)
+    backlog.finished("f", throttled=False, now_s=0.0)
     assert backlog.take(0.0) == [("f10", "f"), ("f11", "f")]
+
+
+def test_a_throttle_of_all_that_runs_spares_what_waits_for_a_moment_that_doubles() -> None:
+    backlog = Backlog(lambda function: 1)
+    for number in range(10):
+        backlog.add(f"f{number}", "f", 0.0)
+    now_s = 0.0
+    for number, pause_s in enumerate([0.05, 0.1, 0.2, 0.4]):
+        assert backlog.take(now_s) == [(f"f{number}", "f")]
+        backlog.finished("f", throttled=True, now_s=now_s)
+        assert backlog.take(now_s) == []
+        assert backlog.next_due_s() == now_s + pause_s
+        now_s += pause_s
+    assert backlog.take(now_s) == [("f4", "f")]
+    backlog.finished("f", throttled=False, now_s=now_s)
+    assert backlog.take(now_s) == [("f5", "f")]
+    backlog.finished("f", throttled=True, now_s=now_s)
+    assert backlog.next_due_s() == now_s + PAUSE_S_MIN
 
 
 def test_one_function_does_not_run_everything_at_once() -> None:
@@ -78,7 +96,8 @@ class Backlogs(RuleBasedStateMachine):
     def finish(self, throttled: bool, data: st.DataObject) -> None:
         if self.running:
             one = data.draw(st.sampled_from(sorted(self.running)))
-            self.backlog.finished(self.running.pop(one), throttled=throttled)
+            function = self.running.pop(one)
+            self.backlog.finished(function, throttled=throttled, now_s=self.now_s)
 
     @rule(function=st.sampled_from("abc"))
     def take_out_what_waits_for_its_time(self, function: str) -> None:
@@ -105,13 +124,15 @@ class Backlogs(RuleBasedStateMachine):
         assert self.backlog.running() == dict(Counter(self.running.values()))
 
     @invariant()
-    def a_function_with_nothing_running_is_never_stuck(self) -> None:
+    def a_function_with_nothing_running_is_tried_or_closed_for_a_moment(self) -> None:
         ready = {function for function, due_s in self.waiting.values() if due_s <= self.now_s}
         idle = ready - set(self.running.values())
         taken = self.backlog.take(self.now_s)
         for one in taken:
             self.running[one.request_id] = self.waiting.pop(one.request_id)[0]
-        assert idle <= set(self.running.values())
+        next_due_s = self.backlog.next_due_s()
+        soon = next_due_s is not None and next_due_s <= self.now_s + PAUSE_S_MAX
+        assert idle <= set(self.running.values()) or soon
 
 
 TestBacklogs = Backlogs.TestCase
@@ -123,5 +144,5 @@ def test_a_lane_can_have_a_window_of_its_own() -> None:
         backlog.add(str(number), "slow", 0.0)
         backlog.add(str(number), "other", 0.0)
     assert Counter(one.function for one in backlog.take(0.0)) == {"slow": 2, "other": 4}
-    backlog.finished("slow", throttled=False)
+    backlog.finished("slow", throttled=False, now_s=0.0)
     assert backlog.take(0.0) == [("2", "slow")]

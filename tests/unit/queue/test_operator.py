@@ -36,7 +36,7 @@ async def test_the_queue_is_told_by_function(tmp_path: Path) -> None:
                 "FunctionName": "full",
                 "Depth": 2,
                 "Running": 0,
-                "Failing": 2,
+                "Failing": 1,
                 "OldestSeconds": 0.0,
                 "Discards": 0,
             },

@@ -258,7 +258,7 @@ class Courier:
                 del part[message.number]
                 self._hand_over(message)
             for number, target in part.items():  # not to be had now, or gone
-                self._backlog.finished(target, throttled=False)
+                self._backlog.finished(target, throttled=False, now_s=self._clock.wall_s())
                 if again_s is not None:
                     self._backlog.add(str(number), target, again_s)
         self.pump()
@@ -331,7 +331,9 @@ class Courier:
 
         def stored(_: asyncio.Future[None]) -> None:
             if generation == self._generation:
-                self._backlog.finished(message.target_arn, throttled=True)
+                self._backlog.finished(
+                    message.target_arn, throttled=True, now_s=self._clock.wall_s()
+                )
                 self._backlog.add(str(message.number), message.target_arn, later.due_s)
                 self.pump()
 
@@ -388,7 +390,7 @@ class Courier:
                 log.error("a message of the outbox could not be handed over: %s", error)
                 self._again(message, str(error))
                 return
-            self._backlog.finished(message.target_arn, throttled=False)
+            self._backlog.finished(message.target_arn, throttled=False, now_s=self._clock.wall_s())
             self.pump()
 
         future = self._database.submit(finish)
