@@ -38,7 +38,7 @@ def environment(server: RunningServer, tmp_path: Path) -> dict[str, str]:
     }
 
 
-def _run(command: list[str], environment: dict[str, str], folder: Path) -> str:
+def run_command(command: list[str], environment: dict[str, str], folder: Path) -> str:
     done = subprocess.run(
         command,
         env=environment,
@@ -57,7 +57,7 @@ def test_the_aws_cli_copies_syncs_lists_and_removes(
     program = str(Path(sys.executable).parent / "aws")
 
     def s3(*arguments: str) -> str:
-        return _run([program, "s3", *arguments], environment, tmp_path)
+        return run_command([program, "s3", *arguments], environment, tmp_path)
 
     tree = tmp_path / "tree"
     (tree / "sub").mkdir(parents=True)
@@ -151,7 +151,7 @@ def test_the_sdk_for_javascript_uses_all_of_s3(environment: dict[str, str], tmp_
     (tmp_path / "package.json").write_text('{"type": "module"}')
     npm_install(tmp_path, *SDK, PRESIGNER)
     (tmp_path / "run.js").write_text(PROGRAM)
-    out = json.loads(_run(["node", "run.js"], environment, tmp_path))
+    out = json.loads(run_command(["node", "run.js"], environment, tmp_path))
     assert out == {
         "checksum": "NhCmhg==",
         "text": "hello",
