@@ -17,7 +17,7 @@ import uvloop
 from benchmarks import host, load
 from benchmarks.sqs import commits_per_s
 
-CLIENTS = 64
+CLIENTS = 128
 SECONDS = 3.0
 ROUNDS = 3
 THOUSAND = 1_000

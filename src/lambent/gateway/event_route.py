@@ -12,6 +12,8 @@ from lambent.http.exchange import Exchange
 from lambent.queue.async_queue import AsyncQueue
 from lambent.queue.payloads import check_event
 
+_ACCEPTED_HEAD = b"HTTP/1.1 202 Accepted\r\nx-amzn-requestid: %b\r\n"
+
 
 class EventRoute:
     """Takes events for the queue."""
@@ -51,6 +53,6 @@ class EventRoute:
                     )
                 )
                 return
-            exchange.respond(202, (("x-amzn-requestid", request_id),), b"")
+            exchange.respond_raw(_ACCEPTED_HEAD % request_id.encode(), b"")
 
         self._queue.accept(event).add_done_callback(stored)

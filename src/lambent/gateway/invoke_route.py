@@ -10,7 +10,7 @@ import base64
 import binascii
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from urllib.parse import parse_qsl, unquote
 
@@ -153,16 +153,17 @@ class InvokeRoute:
 
     def _answer_rare(self, exchange: Exchange, ref: FunctionRef, request_id: str) -> bool:
         """Look at what few requests have; True where it was a DryRun or an Event: answered here."""
-        request, headers = exchange.request, exchange.request.headers
-        invocation_type = headers.get("x-amz-invocation-type", "RequestResponse")
-        log_type = headers.get("x-amz-log-type", "None")
-        tenant_id = headers.get("x-amz-tenant-id")
+        headers = exchange.request.raw_headers
+        wanted = headers.get(b"x-amz-invocation-type", b"RequestResponse")
+        invocation_type = wanted.decode("latin-1")
+        log_type = headers.get(b"x-amz-log-type", b"None").decode("latin-1")
+        tenant_id = headers.get(b"x-amz-tenant-id")
         if (
             log_type not in _LOG_TYPES
             or invocation_type not in self.invocation_types
-            or (tenant_id is not None and not _TENANT_ID.match(tenant_id))
+            or (tenant_id is not None and not _TENANT_ID.match(tenant_id.decode("latin-1")))
         ):
-            _check_by_model(request)
+            _check_by_model(exchange.request)
         _refuse_unsupported(headers)
         if invocation_type == "DryRun":
             self._invoker.check(ref.name, ref.qualifier)
@@ -222,8 +223,8 @@ def _check_by_model(request: Request) -> None:
     parse_request(service, identify(service, wire_request), wire_request)
 
 
-def _refuse_unsupported(headers: dict[str, str]) -> None:
-    if "x-amz-durable-execution-name" in headers:
+def _refuse_unsupported(headers: Mapping[bytes, bytes]) -> None:
+    if b"x-amz-durable-execution-name" in headers:
         raise not_supported("X-Amz-Durable-Execution-Name (durable executions)")
 
 
