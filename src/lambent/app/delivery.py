@@ -13,7 +13,7 @@ from lambent.policy.document import PolicyDocument
 from lambent.queue.async_queue import AsyncQueue
 from lambent.queue.function_target import FunctionTarget
 from lambent.services.delivery.courier import Courier
-from lambent.services.delivery.gates import FunctionGate, QueueGate, RoleGate, TopicGate
+from lambent.services.delivery.gates import FunctionGate, PolicyGate, RoleGate
 from lambent.services.events import EventBridge
 from lambent.services.logs import Logs
 from lambent.services.logs.carrier import LogCarrier
@@ -68,7 +68,9 @@ def make_courier(
             "lambda": FunctionGate(
                 around.account, plane.functions.get_version, plane.permissions.documents
             ),
-            "sqs": QueueGate(around.account, queue_documents),
+            "sqs": PolicyGate(
+                around.account, queue_documents, kind="queue", action="sqs:SendMessage"
+            ),
         },
         carriers={"logs": LogCarrier(logs, around.account, around.clock)},
         role_gate=RoleGate(plane.role_permissions.may_deliver),
@@ -97,7 +99,9 @@ def make_sns(around: Around, queue: AsyncQueue, courier: Courier, root: Path) ->
         around.database, account=around.account, clock=around.clock, courier=courier, root=root
     )
     queue.targets["sns"] = courier.targets["sns"] = sns.target
-    courier.gates["sns"] = TopicGate(around.account, sns.policies)
+    courier.gates["sns"] = PolicyGate(
+        around.account, sns.policies, kind="topic", action="sns:Publish"
+    )
     return sns
 
 

@@ -81,7 +81,7 @@ from lambent.store.logs import LogStore
 from lambent.store.usage import clear_usage, load_usage, store_usage
 from lambent.tasks import Tasks
 
-SERVICES = ["lambda", "events", "iam", "logs", "scheduler", "signer", "sns", "sqs", "sts"]
+SERVICES = ["lambda", "events", "iam", "logs", "s3", "scheduler", "signer", "sns", "sqs", "sts"]
 USAGE_FLUSH_S = 1.0
 ACCEPTS_MAX = 64
 EXPIRY_MARGIN_S = 60.0

@@ -69,46 +69,31 @@ class FunctionGate:
         return f"Not authorized to invoke function [{arn}]"
 
 
-class QueueGate:
-    """Queues let in whom their policies allow."""
+class PolicyGate:
+    """Queues and topics let in whom their policies allow."""
 
     def __init__(
-        self, account: Account, documents: Callable[[str], list[PolicyDocument] | None]
+        self,
+        account: Account,
+        documents: Callable[[str], list[PolicyDocument] | None],
+        *,
+        kind: str,
+        action: str,
     ) -> None:
-        """`documents`: the policy of a queue; None where there is no such queue."""
+        """`documents`: the policy of one; None where there is none of that ARN."""
         self._account = account
         self._documents = documents
+        self._kind = kind
+        self._action = action
 
     def fault(self, arn: str, sender: Sender) -> str | None:
         documents = self._documents(arn)
         if documents is None:
-            return "The destination queue does not exist"
-        if _allows(documents, "sqs:SendMessage", arn, sender, self._account):
+            return f"The destination {self._kind} does not exist"
+        if _allows(documents, self._action, arn, sender, self._account):
             return None
         return (
-            "Permissions on the destination queue do not allow the service to publish"
-            " notifications from this source"
-        )
-
-
-class TopicGate:
-    """Topics let in whom their policies allow."""
-
-    def __init__(
-        self, account: Account, documents: Callable[[str], list[PolicyDocument] | None]
-    ) -> None:
-        """`documents`: the policy of a topic; None where there is no such topic."""
-        self._account = account
-        self._documents = documents
-
-    def fault(self, arn: str, sender: Sender) -> str | None:
-        documents = self._documents(arn)
-        if documents is None:
-            return "The destination topic does not exist"
-        if _allows(documents, "sns:Publish", arn, sender, self._account):
-            return None
-        return (
-            "Permissions on the destination topic do not allow the service to publish"
+            f"Permissions on the destination {self._kind} do not allow the service to publish"
             " notifications from this source"
         )
 

@@ -62,8 +62,8 @@ class Logs:
         self._store = store
         self._clock = clock
         self._filters = Filters(database, account)
-        subscriptions = Subscriptions(store, self._filters, courier, account, tasks)
-        self._filter_operations = FilterOperations(store, self._filters, subscriptions, clock)
+        self._subscriptions = Subscriptions(store, self._filters, courier, account, tasks)
+        self._filter_operations = FilterOperations(store, self._filters, self._subscriptions, clock)
         self._settings = GroupSettings(store)
         self._live_tail = LiveTail(store, account, clock)
 
@@ -72,8 +72,9 @@ class Logs:
         await self._filters.load()
 
     def stop(self) -> None:
-        """End every Live Tail session."""
+        """End every Live Tail session, and send nothing more to subscribers."""
         self._live_tail.close()
+        self._subscriptions.stop()
 
     @property
     def streams(self) -> Mapping[str, StreamHandler]:

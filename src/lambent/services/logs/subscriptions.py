@@ -47,6 +47,7 @@ class Subscriptions:
         self._tasks = tasks
         self._grown: set[str] = set()
         self._busy: set[str] = set()
+        self._open = True
         filters.on_changed = self._on_changed
         store.on_grown = self.send
 
@@ -54,8 +55,14 @@ class Subscriptions:
         """Why a group cannot be sent there; None where it can."""
         return self._courier.fault(destination_arn, self._sender(group))
 
+    def stop(self) -> None:
+        """Look at nothing more: what comes from now on is sent after the next start."""
+        self._open = False
+
     def send(self, group: str) -> None:
         """Send what is new in a group."""
+        if not self._open:
+            return
         self._grown.add(group)
         if group not in self._busy:
             self._busy.add(group)
@@ -89,7 +96,7 @@ class Subscriptions:
     async def _send_some(self, group: str, name: str) -> bool:
         """One part of what a filter has not seen; whether there may be more."""
         one = self._filters.find(Kind.SUBSCRIPTION, group, name)
-        if one is None:
+        if one is None or not self._open:
             return False
         pattern = parse_filter_pattern(one.pattern)
 

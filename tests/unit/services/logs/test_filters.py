@@ -80,6 +80,11 @@ async def fails(
     assert expected in (code, (code, message))
 
 
+def looking() -> bool:
+    """Whether a subscription is looking at what is new."""
+    return any(task.get_name().startswith("subscriptions of") for task in asyncio.all_tasks())
+
+
 def texts(records: list[dict[str, Any]]) -> list[str]:
     return [event["message"] for record in records for event in record["logEvents"]]
 
@@ -151,6 +156,29 @@ def test_what_was_not_sent_before_the_end_is_sent_after_it_and_nothing_twice(
         assert texts(await received(world, 2)) == ["in the outbox", "in the file"]
         await put(world, "new")
         assert texts(await received(world, 3))[2:] == ["new"]
+
+    run(tmp_path, first, second)
+
+
+def test_what_is_printed_while_the_server_stops_is_sent_after_the_next_start(
+    tmp_path: Path,
+) -> None:
+    """The store's last flush comes when its readers are about to go: nobody may look then."""
+
+    async def first(world: LogsWorld) -> None:
+        await begin(world)
+        await world.call("PutSubscriptionFilter", **FILTER)
+        await put(world, "sent")
+        await received(world, 1)
+        while looking():
+            await asyncio.sleep(0.001)
+        world.logs.stop()
+        world.store.open_stream("g", "s").write(NOW_S * 1000, "last words")
+        await world.store.flush()
+        assert not looking()
+
+    async def second(world: LogsWorld) -> None:
+        assert texts(await received(world, 1)) == ["last words"]
 
     run(tmp_path, first, second)
 

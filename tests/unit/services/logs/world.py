@@ -51,6 +51,7 @@ class LogsWorld:
     clock: ManualClock
     received: Received
     courier: Courier
+    logs: Logs
 
 
 @contextlib.asynccontextmanager
@@ -75,8 +76,9 @@ async def logs_world(folder: Path, wall_s: float) -> AsyncIterator[LogsWorld]:
         await courier.start()
         await logs.start()
         try:
-            yield LogsWorld(Caller("logs", logs.operations), store, clock, received, courier)
+            yield LogsWorld(Caller("logs", logs.operations), store, clock, received, courier, logs)
         finally:
+            logs.stop()
             courier.close()
             await store.close()
             await database.close()
