@@ -116,6 +116,7 @@ def local_route(chance: random.Random) -> Case:
             "/_localstack/health",
             "/_lambent/bill",
             "/_lambent/reset",
+            f"/_lambent/debug/{junk}",
             f"/_lambent/{junk}",
             f"/_lambent/code/{junk}",
             f"/_lambent/code/{'0' * 64}?expires={junk}&signature={junk}",

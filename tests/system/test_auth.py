@@ -76,10 +76,12 @@ def test_the_command_line_works_with_roots_key_and_shows_it(world: World) -> Non
 def test_lambents_own_routes_are_roots_but_for_health(world: World) -> None:
     with urllib.request.urlopen(world.server.endpoint + "/_lambent/health", timeout=10) as answer:
         assert answer.status == 200
-    with pytest.raises(urllib.error.HTTPError) as caught:
-        urllib.request.urlopen(world.server.endpoint + "/_lambent/bill", timeout=10)
-    assert caught.value.code == 403
-    caught.value.close()
+    for method, path in (("GET", "bill"), ("POST", "debug/auth-echo")):
+        own = urllib.request.Request(f"{world.server.endpoint}/_lambent/{path}", method=method)
+        with pytest.raises(urllib.error.HTTPError) as caught:
+            urllib.request.urlopen(own, timeout=10)
+        assert caught.value.code == 403
+        caught.value.close()
 
 
 # Who is not let in

@@ -173,6 +173,11 @@ def dotnet_folder(settings: Settings) -> Path:
     return settings.data_dir.absolute() / "runtimes" / "dotnet"
 
 
+def debuggers_folder(settings: Settings) -> Path:
+    """What `lambent debug --get` fetches: what every Python can import."""
+    return settings.data_dir.absolute() / "debuggers" / "python"
+
+
 def environments_max(settings: Settings) -> int:
     """The setting, else what this host's memory allows."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

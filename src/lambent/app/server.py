@@ -16,6 +16,7 @@ from lambent.app.access import ExecutionRoles, load_session_tokens
 from lambent.app.admission import make_access, make_s3_access, make_url_access
 from lambent.app.backend import (
     INSIDE_PORT,
+    debuggers_folder,
     describe_report,
     environments_max,
     make_backend,
@@ -58,9 +59,11 @@ from lambent.gateway.url_route import UrlRoute
 from lambent.http.message import Request
 from lambent.http.protocol import HttpLimits
 from lambent.http.server import HttpServer
+from lambent.invoke.debug_operator import DebugOperator
 from lambent.invoke.invoker import Invoker
 from lambent.observe.meter import Meter, Usage
 from lambent.placement.concurrency import ConcurrencyLedger
+from lambent.placement.debugging import Debugging
 from lambent.placement.host_folders import HostFolders
 from lambent.placement.parking import Parking
 from lambent.placement.placement import SWEEP_S, Placement
@@ -136,6 +139,7 @@ class Server:
             idle_timeout_s=settings.idle_timeout_s,
             age_max_s=settings.role_session_s - EXPIRY_MARGIN_S,
         )
+        self.debugging = Debugging(self.placement, platform)
         self.placement.on_retired = self.snapshots.drop
         self.host_folders.retire = self.placement.retire
         self.registry = Registry(
@@ -219,6 +223,15 @@ class Server:
             stream_bytes_per_s=self.settings.stream_bytes_per_s,
         )
 
+    def _make_debug_operator(self) -> DebugOperator:
+        return DebugOperator(
+            self.plane.functions,
+            self.debugging,
+            folders_of=self.publisher.folders_of,
+            debuggers=self.host_folders.debuggers,
+            fetched=debuggers_folder(self.settings),
+        )
+
     async def start(self) -> None:
         """Open the state, get the host ready, listen. Raises PlatformFault and OSError."""
         self.settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -292,6 +305,7 @@ class Server:
                 downloads=downloads,
                 package_path=self.files.zip_path,
                 events=QueueOperator(self.queue, self.database, self.clock, self.courier.depths),
+                debug=self._make_debug_operator(),
                 admit=access.admit_operator,
             ),
             s3=S3Route(
@@ -340,6 +354,7 @@ class Server:
     async def stop(self) -> None:
         """Drain: running invocations finish within their time-outs; then everything ends."""
         self.http.stop_listening()
+        self.debugging.end_all()  # what stands at a breakpoint would never be done
         self.queue.stop()
         self.courier.stop()
         self.events.stop()
@@ -379,6 +394,7 @@ class Server:
 
     async def reset(self) -> None:
         """Back to empty: functions, layers, roles, logs, bill; environments end."""
+        self.debugging.end_all()
         self.sources.reset()
         await self.courier.reset()
         await self.cloudwatch_logs.reset()

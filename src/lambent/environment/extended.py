@@ -132,18 +132,24 @@ class Extended:
         self._telemetry = telemetry
         self._sink: TelemetrySink | None = None
         if telemetry is not None and names:
-            deliveries = partial(open_delivery, connect=self._connect)
+            deliveries = partial(open_delivery, connect=self.connect)
             self._sink = TelemetrySink(telemetry, deliveries, platform.loop, platform.tasks)
         self.telemetry_api = TelemetryApi(self._machine, self.api.find_caller, self._sink)
 
     def launch(self, sandbox: Sandbox, environment: Mapping[str, str]) -> None:
-        """Start the external extensions; the runtime's process follows when they registered."""
+        """Start the external extensions; the runtime's process follows when they registered.
+
+        Where there are none the supervisor is there to reach what listens inside.
+        """
         self._sandbox = sandbox
-        self._runtime.extend()
+        if self._names:
+            self._runtime.extend()
         supervisor = self._supervisor = Supervisor(sandbox.channel, self, self._loop)
         theirs = {name: environment[name] for name in environment if name not in _OF_THE_RUNTIME}
         for name in self._names:
             supervisor.start(name, [f"{FOLDER}/{name}"], theirs)
+        if not self._names:
+            supervisor.start_runtime()
         self._perform(self._machine.begin())
 
     def close_registration(self) -> None:
@@ -264,8 +270,8 @@ class Extended:
         if self._supervisor is not None:
             self._supervisor.close()
 
-    async def _connect(self, port: int) -> socket.socket:
-        """For telemetry. Raises ConnectionError."""
+    async def connect(self, port: int) -> socket.socket:
+        """To a port inside, for telemetry and debuggers. Raises ConnectionError."""
         if self._supervisor is None:
             raise ConnectionResetError("the sandbox has not begun")
         return await self._supervisor.connect(port)

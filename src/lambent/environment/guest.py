@@ -151,6 +151,12 @@ class Guest(asyncio.Protocol):
         if self._extended is not None:
             self._extended.close_registration()
 
+    async def connect(self, port: int) -> socket.socket:
+        """To a port of the sandbox's own loopback. Raises ConnectionError."""
+        if self._extended is None:
+            raise ConnectionResetError("the sandbox is gone")
+        return await self._extended.connect(port)
+
     def hold(self) -> None:
         """Read no more of a response until `release`."""
         if self._http is not None:
@@ -333,6 +339,7 @@ class Guest(asyncio.Protocol):
         self.raw.attach(sandbox.output)
         sandbox.exited.add_done_callback(lambda done: self._on_exit(generation, done))
         names = self._platform.specs.extensions(self._version)
+        supervised = bool(names) or self._platform.debugger is not None
         self._serve(sandbox, names)
         try:
             program = build_program(
@@ -342,12 +349,13 @@ class Guest(asyncio.Protocol):
                 self._start,
                 init_type=self._init_type,
                 token="" if self._credentials is None else self._credentials.token,
-                supervised=bool(names),
+                supervised=supervised,
+                debugger=self._platform.debugger,
             )
             spec = self._platform.specs.spec(self._version, program)
             await sandbox.bind(replace(spec, template=True) if self._template else spec)
             if generation == self._generation:
-                if names:
+                if supervised:
                     assert self._extended is not None
                     self._extended.launch(sandbox, json.loads(program)["environment"])
                 else:

@@ -17,6 +17,7 @@ from lambent.environment.program import Surroundings
 from lambent.environment.runtime_apis import RuntimeApis
 from lambent.observe.logs import LogWriter
 from lambent.observe.meter import Meter
+from lambent.runtime.debuggers import Debugger
 from lambent.runtime.families.start import Start
 from lambent.sandbox.interface import Sandbox, SandboxSpec
 from lambent.tasks import Tasks
@@ -100,3 +101,5 @@ class Platform:
     freezes: bool = True
     """Whether environments are frozen between invocations."""
     stream_bytes_per_s: float = limits.STREAM_BYTES_PER_S
+    debugger: Debugger | None = None
+    """What listens in these environments for somebody who debugs the function."""

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from lambent.domain.credentials import TemporaryCredentials
 from lambent.domain.function import FunctionVersion
 from lambent.runtime.catalogue import family_of
+from lambent.runtime.debuggers import FOLDER, Debugger
 from lambent.runtime.families.start import LD_LIBRARY_PATH, PATH, Link, Start
 
 TASK_ROOT = "/var/task"
@@ -123,6 +124,7 @@ def build_program(
     init_type: str = "on-demand",
     token: str = "",
     supervised: bool = False,
+    debugger: Debugger | None = None,
 ) -> bytes:
     """What the guest program is told, as JSON: python/bootstrap.py, python/_lambent_starter.py.
 
@@ -130,6 +132,8 @@ def build_program(
     """
     environment = build_environment(version, around, stream, init_type, start, token)
     more: dict[str, object] = {"supervised": True} if supervised else {}
+    if debugger is not None:
+        environment |= debugger.variables(environment)
     if start.commands:
         if start.link is Link.FRAMES:  # its bootstrap takes this away before the function runs
             environment[ARN_VARIABLE] = version.arn
@@ -146,6 +150,8 @@ def build_program(
         ).encode()
     if start.wrapper:
         more["wrapper"] = start.wrapper
+    if debugger is not None:
+        more["debug"] = {"port": debugger.port, "folder": FOLDER}
     return json.dumps(
         {
             "handler": version.handler,

@@ -175,7 +175,12 @@ class Supervisor:
         """Raises ValueError where none came along."""
         if not self._carried:
             raise ValueError("a message without its descriptor")
-        taken = socket.socket(fileno=self._carried.pop(0))
+        descriptor = self._carried.pop(0)
+        try:
+            taken = socket.socket(fileno=descriptor)
+        except OSError as error:
+            os.close(descriptor)
+            raise ValueError("a message with another descriptor than a socket's") from error
         taken.setblocking(False)
         return taken
 

@@ -8,7 +8,7 @@ import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, Protocol
-from urllib.parse import unquote
+from urllib.parse import parse_qs, unquote
 
 from lambent.domain.errors import LambdaError
 from lambent.http.exchange import Exchange
@@ -21,6 +21,8 @@ FREE = ("/_lambent/health", "/_localstack/health")
 DOWNLOADS = "/_lambent/code/"
 """Their addresses carry a signature of their own."""
 EVENTS = "/_lambent/events/"
+DEBUG = "/_lambent/debug/"
+PORT_MAX = 65535
 JSON = (("content-type", "application/json"),)
 
 
@@ -44,8 +46,16 @@ class EventsOperator(Protocol):
     async def retry(self, function: str) -> dict[str, Any]: ...
 
 
+class DebugOperator(Protocol):
+    """Debugging sessions, by a function's name; each raises LambdaError."""
+
+    async def begin(self, name: str, port: int) -> dict[str, Any]: ...
+
+    async def end(self, name: str) -> dict[str, Any]: ...
+
+
 class LocalRoutes:
-    """Health, reset, bill, the queue of events, and the download of code."""
+    """Health, reset, bill, the queue of events, debugging, and the download of code."""
 
     def __init__(
         self,
@@ -56,9 +66,10 @@ class LocalRoutes:
         downloads: Downloads,
         package_path: Callable[[str], Path],
         events: EventsOperator,
+        debug: DebugOperator,
         admit: Callable[[Request], None] = lambda request: None,
     ) -> None:
-        """`admit` raises WireError or LambdaError for callers who may not see bill or events."""
+        """`admit` raises WireError or LambdaError for callers who are no operators."""
         self._admit = admit
         self._health = health
         self._bill = bill
@@ -66,6 +77,7 @@ class LocalRoutes:
         self._downloads = downloads
         self._package_path = package_path
         self._events = events
+        self._debug = debug
 
     async def handle(self, exchange: Exchange) -> None:
         method, path = exchange.request.method, exchange.request.path
@@ -86,6 +98,8 @@ class LocalRoutes:
                 respond_json(exchange, 200, await self._events.summary())
             case (("GET" | "DELETE" | "POST"), _) if path.startswith(EVENTS):
                 await self._answer_events(exchange, unquote(path.removeprefix(EVENTS)))
+            case (("DELETE" | "POST"), _) if path.startswith(DEBUG):
+                await self._answer_debug(exchange, unquote(path.removeprefix(DEBUG)))
             case "POST", "/_lambent/reset" | "/_localstack/state/reset":
                 await self._answer_reset(exchange)
             case "GET" | "HEAD", _ if path.startswith(DOWNLOADS):
@@ -110,6 +124,23 @@ class LocalRoutes:
                 respond_json(exchange, 200, await self._events.drop(function))
             case _:
                 respond_json(exchange, 200, await self._events.retry(function))
+
+    async def _answer_debug(self, exchange: Exchange, function: str) -> None:
+        """POST begins a session, on `?port=` or any port; DELETE ends it."""
+        port = parse_port(exchange.request.query)
+        if port is None:
+            respond_json(exchange, 400, {"message": f"A port is a number from 0 to {PORT_MAX}."})
+            return
+        try:
+            if exchange.request.method == "POST":
+                answer = await self._debug.begin(function, port)
+            else:
+                answer = await self._debug.end(function)
+        except LambdaError as error:
+            status = DEBUG_REFUSALS.get(error.code, 400)
+            respond_json(exchange, status, {"message": f"{error.code}: {error.message}"})
+            return
+        respond_json(exchange, 200, answer)
 
     async def _answer_reset(self, exchange: Exchange) -> None:
         if self._reset is None:
@@ -141,6 +172,17 @@ class LocalRoutes:
                 await exchange.write(chunk)
                 wanted = not exchange.disconnected
             exchange.end()
+
+
+DEBUG_REFUSALS = {"ResourceNotFoundException": 404, "ResourceConflictException": 409}
+
+
+def parse_port(query: str) -> int | None:
+    """0 where none is asked for; None where what is asked for is none."""
+    text = parse_qs(query, keep_blank_values=True).get("port", ["0"])[-1]
+    if not (text.isascii() and text.isdigit() and len(text) <= 5):
+        return None
+    return int(text) if int(text) <= PORT_MAX else None
 
 
 def respond_json(exchange: Exchange, status: int, value: dict[str, Any]) -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 from lambent.domain.errors import LambdaError
 from lambent.domain.function import FunctionVersion
 from lambent.placement.inotify import Inotify, TooManyFolders
+from lambent.runtime.debuggers import FOLDER as DEBUGGER
 from lambent.sandbox.interface import HostFolder
 
 log = logging.getLogger("lambent")
@@ -30,12 +31,15 @@ class HostFolders:
         """`file_systems`: ARN of an access point → folder of this host."""
         self._file_systems = file_systems
         self._watches: dict[str, tuple[Inotify, set[tuple[str, str]]]] = {}
+        self.debuggers: dict[tuple[str, str], Path] = {}
+        """By name and version of what is debugged: the folder of its debugger."""
         self.retire: Callable[[str, str], None] = lambda name, version: None
         """Told the name and version of what runs from a folder that has changed."""
 
     def needed(self, version: FunctionVersion) -> bool:
         """Whether its sandboxes see any folder of this host."""
-        return bool(version.hot_reload_folder or version.file_systems)
+        debugger = self.debuggers.get((version.name, version.version))
+        return bool(version.hot_reload_folder or version.file_systems or debugger)
 
     async def take(self, version: FunctionVersion) -> tuple[HostFolder, ...]:
         """The folders; changes of its code are heard from now on.
@@ -64,6 +68,9 @@ class HostFolders:
             if source is None or not source.is_dir():
                 raise _mount_failure(one.arn, source)
             folders.append(HostFolder(source=source, target=one.local_mount_path, writable=True))
+        debugger = self.debuggers.get((version.name, version.version))
+        if debugger is not None:
+            folders.append(HostFolder(source=debugger, target=DEBUGGER))
         return tuple(folders)
 
     def close(self) -> None:

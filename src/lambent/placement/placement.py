@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 from lambent.clock import Instant
+from lambent.domain.arns import LATEST
 from lambent.domain.function import FunctionVersion
-from lambent.environment.environment import Environment
+from lambent.environment.environment import Environment, Owner
 from lambent.environment.platform import Platform
 from lambent.placement.concurrency import ConcurrencyLedger
 from lambent.placement.version_pool import VersionPool
@@ -23,6 +25,12 @@ class ProvisionedStatus:
     """Environments that are initialised."""
     failure: str
     """StatusReason; empty unless they could not all be made."""
+
+
+class DebuggedFunction(Protocol):
+    """Who opens the environments of a function that is being debugged."""
+
+    def open_environment(self, version: FunctionVersion, owner: Owner) -> Environment: ...
 
 
 class Placement:
@@ -53,6 +61,8 @@ class Placement:
         """The most environments that one version may have; None: only the host bounds it."""
         self.on_retired: Callable[[str, str | None], None] = lambda name, version: None
         """Told what is not to be run any more."""
+        self.debugged: dict[str, DebuggedFunction] = {}
+        """By name: functions whose $LATEST has one environment at most, and no time-outs."""
         self.count = 0
         """Environments alive on this host."""
 
@@ -64,6 +74,11 @@ class Placement:
             use = self.ledger.use(version.name, version.version)
             pool = self._pools[key] = VersionPool(version, use, self, self._platform)
         return pool
+
+    def debugged_by(self, version: FunctionVersion) -> DebuggedFunction | None:
+        if self.debugged and version.version == LATEST:
+            return self.debugged.get(version.name)
+        return None
 
     def retire(self, name: str, version: str | None = None) -> None:
         """What `name` (or one `version` of it) runs has changed or gone: nothing new reaches it."""
@@ -144,6 +159,7 @@ class Placement:
             (since, pool, environment)
             for pool in self._pools.values()
             for environment, since in [entry for entry in [pool.pool.oldest_idle()] if entry]
+            if self.debugged_by(pool.version) is None
         ]
         if not idle:
             return False
@@ -158,7 +174,8 @@ class Placement:
         now = self._platform.clock.now()
         moment = Instant(now - self._idle_timeout_s)
         for key, pool in list(self._pools.items()):
-            pool.expire(moment)
+            if self.debugged_by(pool.version) is None:
+                pool.expire(moment)
             pool.renew(now)
             if not pool.pool.size and not pool.pool.waiting_count and not pool.wanted:
                 del self._pools[key]

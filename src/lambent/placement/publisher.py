@@ -137,7 +137,7 @@ class Publisher:
                 reason_code="InvalidRuntime",
             )
         preload = await self.preload(version)
-        for folder in self._folders_of(version) if _is_python(version) else ():
+        for folder in self.folders_of(version) if _is_python(version) else ():
             if folder != Path(version.hot_reload_folder):  # that one is left as it is
                 await self._compile(interpreter, folder, preload)
         if not self._host_folders.needed(version):
@@ -164,7 +164,7 @@ class Publisher:
     def _is_machine_code(self, version: FunctionVersion) -> bool:
         if version.runtime not in FAMILIES["provided"].RUNTIMES:
             return False
-        folders = self._folders_of(version)
+        folders = self.folders_of(version)
         for command in self.start(version).commands:
             for root, folder in zip(_ROOTS, folders, strict=False):
                 path = folder / command[0].removeprefix(root)
@@ -180,7 +180,7 @@ class Publisher:
         key = (code, *(layer.package.digest for layer in version.layers))
         found = self._preloads.get(key)
         if found is None:
-            folders = self._folders_of(version)
+            folders = self.folders_of(version)
             found = await asyncio.to_thread(choose_preload, folders)
             if len(self._preloads) >= PRELOADS_MAX:
                 self._preloads.clear()
@@ -215,7 +215,8 @@ class Publisher:
             variables=version.environment or {},
         )
 
-    def _folders_of(self, version: FunctionVersion) -> list[Path]:
+    def folders_of(self, version: FunctionVersion) -> list[Path]:
+        """Its package and, where it has layers, what becomes /opt."""
         task, opt = self._folders.task_dir(version), self._folders.opt_dir(version)
         if version.hot_reload_folder:
             task = Path(version.hot_reload_folder)

@@ -65,6 +65,11 @@ class VersionPool:
                 self.pool.withdraw(lease)
                 raise throttled(refusal)
 
+    def warm(self) -> None:
+        """Have one environment, though nothing is invoked; where the host allows it."""
+        if not self.pool.size:
+            self._start_one()
+
     def on_free(self, environment: Environment) -> None:
         now = self._platform.clock.now()
         if now >= environment.expires_at:  # its credentials end: the next one has new ones
@@ -212,7 +217,8 @@ class VersionPool:
         """Start an environment; or the Reason why not."""
         if self._stopping:
             return ACCOUNT_EXHAUSTED
-        most = self._placement.most_of(self.version)
+        debugged = None if self.retired else self._placement.debugged_by(self.version)
+        most = self._placement.most_of(self.version) if debugged is None else 1
         if most is not None and self.pool.size >= most:
             return ACCOUNT_EXHAUSTED
         if not self._placement.make_room():
@@ -222,7 +228,12 @@ class VersionPool:
         if not provisioned and not function.starts.take(now):  # the Reason here is unverified
             return ACCOUNT_RATE if function.reserved is None else RESERVED_RATE
         self._placement.count += 1
-        environment = open_environment(self.version, self, self._platform, provisioned=provisioned)
+        if debugged is not None:
+            environment = debugged.open_environment(self.version, self)
+        else:
+            environment = open_environment(
+                self.version, self, self._platform, provisioned=provisioned
+            )
         environment.expires_at = Instant(now + self._placement.age_max_s - self.version.timeout_s)
         self.pool.starting(environment, provisioned=provisioned)
         environment.start()

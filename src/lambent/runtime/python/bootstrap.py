@@ -27,6 +27,7 @@ from typing import Any, Callable, Dict, List, NoReturn, Optional, Set, Union
 # Top-level inside an environment (/var/runtime); mypy knows the folder as part of a package.
 import _lambent_channel as frames  # type: ignore[import-not-found]
 import _lambent_context  # type: ignore[import-not-found]
+import _lambent_debug  # type: ignore[import-not-found]
 import _lambent_logging  # type: ignore[import-not-found]
 import _lambent_marshal  # type: ignore[import-not-found]
 import _lambent_sdk  # type: ignore[import-not-found]
@@ -117,6 +118,8 @@ def _run(link: frames.Channel, channel: socket.socket, program: Dict[str, Any], 
         payload: bytes = _lambent_marshal.dump_result(error)
         return payload
 
+    if "debug" in program:
+        _lambent_debug.listen(program["debug"])
     try:
         handler = _load_handler(program["handler"])
         if forks is not None:
