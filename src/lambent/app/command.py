@@ -22,5 +22,9 @@ def main(argv: list[str] | None = None) -> int:
             from lambent.app.runtimes import runtimes
 
             return runtimes(arguments)
+        case "debug" if arguments.get is not None:
+            from lambent.app.debuggers import get_debugger
+
+            return get_debugger(arguments)
         case _:
             return client.run(arguments)

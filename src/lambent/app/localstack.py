@@ -17,7 +17,7 @@ _RETRY_S = 60
 _WITHOUT_EQUAL = {
     "BUCKET_MARKER_LOCAL": "the bucket of hot reload is hot-reload",
     "ENFORCE_IAM": "use --auth iam",
-    "LAMBDA_DEBUG_MODE": "debuggers are not attached yet",
+    "LAMBDA_DEBUG_MODE": "use lambent debug NAME",
     "LAMBDA_DOCKER_DNS": "there are no containers",
     "LAMBDA_DOCKER_FLAGS": "there are no containers",
     "LAMBDA_DOCKER_NETWORK": "there are no containers",

@@ -11,7 +11,18 @@ import os
 import sys
 
 from lambent import __version__
-from lambent.cli import credentials, deploy, dev, events, invoke, logs, resources, serving, sign
+from lambent.cli import (
+    credentials,
+    debug,
+    deploy,
+    dev,
+    events,
+    invoke,
+    logs,
+    resources,
+    serving,
+    sign,
+)
 from lambent.cli.aws import DEFAULT_ENDPOINT, connect, readable_errors
 from lambent.cli.terminal import CliError, paint
 
@@ -31,7 +42,7 @@ def build_parser() -> argparse.ArgumentParser:
     # The same options behind the command; SUPPRESS, so that they do not undo what stood before it.
     common = _global_options(default=argparse.SUPPRESS)
     serving.add_parsers(commands)
-    for group in (deploy, dev, invoke, logs, events, resources, sign, credentials):
+    for group in (deploy, dev, debug, invoke, logs, events, resources, sign, credentials):
         group.add_parsers(commands, common)
     return parser
 
