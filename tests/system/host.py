@@ -173,3 +173,22 @@ def connection(server: RunningServer, *, timeout_s: float = 30.0) -> Iterator[so
     """A raw connection to a server."""
     with socket.create_connection(("127.0.0.1", server.port), timeout_s) as raw:
         yield raw
+
+
+def connections_held(server: RunningServer) -> set[int]:
+    """Inodes of the TCP connections on the server's port that it still has a descriptor of."""
+    held = set()
+    for link in Path(f"/proc/{server.pid}/fd").iterdir():
+        try:
+            target = os.readlink(link)
+        except FileNotFoundError:
+            continue
+        if target.startswith("socket:["):
+            held.add(int(target[8:-1]))
+    found = set()
+    for row in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+        fields = row.split()
+        listens = fields[3] == "0A"
+        if int(fields[1].partition(":")[2], 16) == server.port and not listens:
+            found.add(int(fields[9]))
+    return found & held
