@@ -13,12 +13,10 @@ that are said to block run in any thread; all others belong to the event loop's.
 
 from __future__ import annotations
 
-import asyncio
 import errno
 import json
 import os
 import shutil
-import stat
 import uuid
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
@@ -31,6 +29,8 @@ from lambent.domain.function import CodePackage
 from lambent.domain.image import Image
 from lambent.images.unpack import Unpacked
 from lambent.store.files import flush, flush_file_system, write_file
+from lambent.store.trash import Trash
+from lambent.store.trees import is_folder, link_tree, remove, rename_folder
 
 KEY_PREFIX = "image-"
 _FOLDERS = ("layers", "roots", "lists")
@@ -56,18 +56,18 @@ class ImageStore:
 
     def __init__(self, root: Path, *, executor: Executor) -> None:
         self.root = root
-        self._executor = executor
+        self._trash = Trash(root / "trash", executor=executor)
         self._lists: dict[str, list[str]] = {}
         """Key of an image that is there → hex of its layers."""
         self._wanted: Counter[str] = Counter()
-        self._removals: set[asyncio.Future[None]] = set()
 
     async def start(self, referenced: Collection[str]) -> None:
         """Make the folders; drop whatever no row refers to, and what was half made."""
-        for name in (*_FOLDERS, "tmp", "trash"):
+        for name in (*_FOLDERS, "tmp"):
             (self.root / name).mkdir(parents=True, exist_ok=True)
+        self._trash.start()
         for entry in (self.root / "tmp").iterdir():
-            self._discard(entry)
+            self._trash.take(entry)
         for entry in (self.root / "lists").iterdir():
             key = entry.name.removesuffix(".json")
             if key in referenced and self.root_of(key).is_dir():
@@ -75,13 +75,12 @@ class ImageStore:
         for name in ("roots", "lists"):
             for entry in (self.root / name).iterdir():
                 if entry.name.removesuffix(".json") not in self._lists:
-                    self._discard(entry)
+                    self._trash.take(entry)
         self._drop_layers()
 
     async def close(self) -> None:
         """Wait for the removals under way."""
-        while self._removals:
-            await asyncio.wait(self._removals)
+        await self._trash.close()
 
     def root_of(self, key: str) -> Path:
         """What becomes / in a sandbox."""
@@ -134,7 +133,7 @@ class ImageStore:
                 if unpacked is None:
                     raise FileNotFoundError(errno.ENOENT, "a layer is gone", layer)
                 _take_away(root, unpacked)
-                _link_tree(os.fspath(self.root / "layers" / layer / "tree"), root)
+                link_tree(os.fspath(self.root / "layers" / layer / "tree"), root)
             _make_mount_points(root)
             os.chmod(root, 0o755)
             _flush_all(staged)
@@ -156,8 +155,8 @@ class ImageStore:
         mine = [key for key in keys if key.startswith(KEY_PREFIX)]
         for key in mine:
             self._lists.pop(key, None)
-            self._discard(self.root / "lists" / f"{key}.json")
-            self._discard(self.root_of(key))
+            self._trash.take(self.root / "lists" / f"{key}.json")
+            self._trash.take(self.root_of(key))
         if mine:
             self._drop_layers()
 
@@ -165,38 +164,22 @@ class ImageStore:
         """Empty the store: a few renames now, the removal in a thread."""
         self._lists.clear()
         for name in _FOLDERS:
-            self._discard(self.root / name)
+            self._trash.take(self.root / name)
             (self.root / name).mkdir()
-        self._empty_trash()
+        self._trash.empty()
 
     def _drop_layers(self) -> None:
         used = {layer for layers in self._lists.values() for layer in layers}
         for entry in (self.root / "layers").iterdir():
             if entry.name not in used and entry.name not in self._wanted:
-                self._discard(entry)
-        self._empty_trash()
+                self._trash.take(entry)
+        self._trash.empty()
 
     def _appear(self, staged: Path, target: Path) -> None:
         """By one rename, unless it is there already (two made the same at once)."""
-        try:
-            os.rename(staged, target)
-        except OSError:
-            if not target.is_dir():
-                raise
+        if not rename_folder(staged, target):
             self.discard_staging(staged)
         flush([target.parent])
-
-    def _discard(self, path: Path) -> None:
-        try:
-            os.rename(path, self.root / "trash" / uuid.uuid4().hex)
-        except FileNotFoundError:
-            pass
-
-    def _empty_trash(self) -> None:
-        loop = asyncio.get_running_loop()
-        removal = loop.run_in_executor(self._executor, _empty, self.root / "trash")
-        self._removals.add(removal)
-        removal.add_done_callback(self._removals.discard)
 
 
 def _flush_all(folder: Path) -> None:
@@ -208,86 +191,32 @@ def _take_away(root: str, unpacked: Unpacked) -> None:
     """What a layer hides of those below it."""
     for path in unpacked.opaque:
         folder = f"{root}/{path}" if path else root
-        if _is_real(root, path) and _is_folder(folder):
+        if _is_real(root, path) and is_folder(folder):
             for name in os.listdir(folder):
-                _remove(f"{folder}/{name}")
+                remove(f"{folder}/{name}")
     for path in unpacked.removed:
         if _is_real(root, path.rpartition("/")[0]):
-            _remove(f"{root}/{path}")
+            remove(f"{root}/{path}")
 
 
 def _is_real(root: str, path: str) -> bool:
     """Whether every part of the path is a folder, and none a link."""
     return all(
-        _is_folder(f"{root}/{path[:end]}")
+        is_folder(f"{root}/{path[:end]}")
         for end in range(1, len(path) + 1)
         if end == len(path) or path[end] == "/"
     )
-
-
-def _link_tree(source: str, target: str) -> None:
-    """Hard-link what is in `source` over `target`; what was there and is no folder goes."""
-    with os.scandir(source) as entries:
-        for entry in entries:
-            path = f"{target}/{entry.name}"
-            if entry.is_dir(follow_symlinks=False):
-                if not _is_folder(path):
-                    _remove(path)
-                    os.mkdir(path)
-                os.chmod(path, stat.S_IMODE(entry.stat(follow_symlinks=False).st_mode))
-                _link_tree(entry.path, path)
-                continue
-            _remove(path)
-            try:
-                os.link(entry.path, path, follow_symlinks=False)
-            except OSError as error:  # of one file a file system bears so many links only
-                if error.errno != errno.EMLINK:
-                    raise
-                shutil.copy2(entry.path, path, follow_symlinks=False)
 
 
 def _make_mount_points(root: str) -> None:
     """Real folders and files of the root's own, whatever the image had there."""
     for name in _MOUNT_FOLDERS:
         path = f"{root}/{name}"
-        if not _is_folder(path):
-            _remove(path)
+        if not is_folder(path):
+            remove(path)
             os.mkdir(path)
             os.chmod(path, 0o755)
     for name in _MOUNT_FILES:
         path = f"{root}/{name}"
-        _remove(path)
+        remove(path)
         write_file(path, b"", mode=0o644)
-
-
-def _is_folder(path: str) -> bool:
-    try:
-        return stat.S_ISDIR(os.lstat(path).st_mode)
-    except FileNotFoundError:
-        return False
-
-
-def _remove(path: str) -> None:
-    if _is_folder(path):
-        shutil.rmtree(path)
-        return
-    try:
-        os.unlink(path)
-    except FileNotFoundError:
-        pass
-
-
-def _empty(trash: Path) -> None:
-    for entry in list(trash.iterdir()):
-        _remove_quietly(os.fspath(entry))
-
-
-def _remove_quietly(path: str) -> None:
-    """Another removal may be at the same."""
-    if _is_folder(path):
-        shutil.rmtree(path, ignore_errors=True)
-        return
-    try:
-        os.unlink(path)
-    except FileNotFoundError:
-        pass

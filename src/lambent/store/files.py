@@ -15,12 +15,10 @@ those four belong to the event loop's, which makes check and rename one step.
 
 from __future__ import annotations
 
-import asyncio
 import ctypes
 import hashlib
 import os
 import shutil
-import stat
 import uuid
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
@@ -30,6 +28,8 @@ from pathlib import Path
 
 from lambent.domain.errors import PlatformFault
 from lambent.domain.function import FunctionVersion
+from lambent.store.trash import Trash
+from lambent.store.trees import link_tree, rename_folder
 
 FLUSH_ONE_BY_ONE_MAX = 64
 """Files up to which each is flushed by itself; beyond it the file system is flushed once."""
@@ -42,27 +42,26 @@ class CodeStore:
 
     def __init__(self, root: Path, *, executor: Executor) -> None:
         self.root = root
-        self._executor = executor
+        self._trash = Trash(root / "trash", executor=executor)
         self._held: Counter[str] = Counter()
-        self._removals: set[asyncio.Future[None]] = set()
 
     async def start(self, referenced: Collection[str]) -> None:
         """Make the folders; drop whatever `referenced` (digests of code and opt) does not name."""
         self.root.mkdir(parents=True, exist_ok=True)
-        for name in (*_CONTENT, "tmp", "trash"):
+        for name in (*_CONTENT, "tmp"):
             (self.root / name).mkdir(exist_ok=True)
+        self._trash.start()
         for entry in (self.root / "tmp").iterdir():
-            self._discard(entry)
+            self._trash.take(entry)
         for kind in _CONTENT:
             for entry in (self.root / kind).iterdir():
                 if entry.name.removesuffix(".zip") not in referenced:
-                    self._discard(entry)
-        self._empty_trash()
+                    self._trash.take(entry)
+        self._trash.empty()
 
     async def close(self) -> None:
         """Wait for the removals under way."""
-        while self._removals:
-            await asyncio.wait(self._removals)
+        await self._trash.close()
 
     def code_dir(self, digest: str) -> Path:
         return self.root / "code" / digest
@@ -131,7 +130,7 @@ class CodeStore:
             os.replace(zipped, self.zip_path(digest))
         finally:
             zipped.unlink(missing_ok=True)
-        if not _rename_folder(staged, self.code_dir(digest)):
+        if not rename_folder(staged, self.code_dir(digest)):
             self.discard_staging(staged)
         flush([self.root / "zips", self.root / "code"])
 
@@ -149,10 +148,10 @@ class CodeStore:
         staged = self.make_staging()
         try:
             for source in digests:
-                _link_tree(self.code_dir(source), staged)
+                link_tree(os.fspath(self.code_dir(source)), os.fspath(staged))
             # The files' contents are on disk already; the links go with the journal.
             flush([staged])
-            if not _rename_folder(staged, target):
+            if not rename_folder(staged, target):
                 self.discard_staging(staged)
             flush([self.root / "opt"])
         except BaseException:
@@ -168,28 +167,16 @@ class CodeStore:
         kept = {digest for digest in digests if self._held[digest]}
         for digest in set(digests) - kept:
             for path in (self.code_dir(digest), self.root / "opt" / digest, self.zip_path(digest)):
-                self._discard(path)
-        self._empty_trash()
+                self._trash.take(path)
+        self._trash.empty()
         return kept
 
     def reset(self) -> None:
         """Empty the store: a few renames now, the removal in a thread."""
         for name in _CONTENT:
-            self._discard(self.root / name)
+            self._trash.take(self.root / name)
             (self.root / name).mkdir()
-        self._empty_trash()
-
-    def _discard(self, path: Path) -> None:
-        try:
-            os.rename(path, self.root / "trash" / uuid.uuid4().hex)
-        except FileNotFoundError:
-            pass
-
-    def _empty_trash(self) -> None:
-        loop = asyncio.get_running_loop()
-        removal = loop.run_in_executor(self._executor, _empty, self.root / "trash")
-        self._removals.add(removal)
-        removal.add_done_callback(self._removals.discard)
+        self._trash.empty()
 
 
 def opt_digest(digests: Sequence[str]) -> str:
@@ -236,59 +223,3 @@ def flush_file_system(path: Path) -> bool:
     finally:
         os.close(descriptor)
     return True
-
-
-def _rename_folder(source: Path, target: Path) -> bool:
-    """False where `target` is there already."""
-    try:
-        os.rename(source, target)
-    except OSError:
-        if target.is_dir():
-            return False
-        raise
-    return True
-
-
-def _link_tree(source: Path, target: Path) -> None:
-    """Hard-link the contents of `source` over `target`; symlinks are copied, never followed."""
-    with os.scandir(source) as entries:
-        for entry in entries:
-            path = target / entry.name
-            if entry.is_dir(follow_symlinks=False):
-                if not _is_folder(path):
-                    _remove(path)
-                    path.mkdir()
-                    path.chmod(0o755)
-                _link_tree(Path(entry.path), path)
-                continue
-            _remove(path)
-            if entry.is_symlink():
-                os.symlink(os.readlink(entry.path), path)
-            else:
-                os.link(entry.path, path, follow_symlinks=False)
-
-
-def _is_folder(path: Path) -> bool:
-    try:
-        return stat.S_ISDIR(os.lstat(path).st_mode)
-    except FileNotFoundError:
-        return False
-
-
-def _remove(path: Path) -> None:
-    if _is_folder(path):
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
-
-
-def _empty(trash: Path) -> None:
-    with os.scandir(trash) as entries:
-        for entry in entries:
-            if entry.is_dir(follow_symlinks=False):
-                shutil.rmtree(entry.path, ignore_errors=True)
-            else:
-                try:
-                    os.unlink(entry.path)
-                except FileNotFoundError:
-                    pass  # another removal was quicker

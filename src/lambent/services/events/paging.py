@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
-from lambent.control.paging import take_page
-from lambent.domain.errors import LambdaError
 from lambent.services.events.model import invalid_parameter
+from lambent.services.pages import answer_page
 
 T = TypeVar("T")
 
@@ -20,12 +19,11 @@ def list_page(
     """`Limit` of the keys that begin with `NamePrefix`, after `NextToken`."""
     prefix = params.get("NamePrefix") or ""
     chosen = sorted(key for key in keys if key.startswith(prefix))
-    limit = params.get("Limit") or PAGE_MAX
-    try:
-        page = take_page(chosen, load, marker=params.get("NextToken"), items_max=limit)
-    except LambdaError:
-        raise invalid_parameter("NextToken", "The token is not one of this service's.") from None
-    result: dict[str, Any] = {member: list(page.items)}
-    if page.next_marker is not None:
-        result["NextToken"] = page.next_marker
-    return result
+    return answer_page(
+        member,
+        chosen,
+        load,
+        token=params.get("NextToken"),
+        items_max=params.get("Limit") or PAGE_MAX,
+        wrong_token=invalid_parameter("NextToken", "The token is not one of this service's."),
+    )

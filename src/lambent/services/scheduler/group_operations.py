@@ -6,9 +6,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from lambent.control.paging import take_page
-from lambent.domain.errors import LambdaError
 from lambent.domain.request import Handler, RequestContext
+from lambent.services.pages import answer_page
 from lambent.services.scheduler.model import (
     DEFAULT_GROUP,
     GROUPS_MAX,
@@ -80,19 +79,14 @@ class GroupOperations:
     async def list_schedule_groups(self, params: Params, context: RequestContext) -> Result:
         prefix = params.get("NamePrefix", "")
         groups = self._state.groups
-        try:
-            page = take_page(
-                sorted(name for name in groups if name.startswith(prefix)),
-                lambda name: self._describe(groups[name]),
-                marker=params.get("NextToken"),
-                items_max=params.get("MaxResults") or PAGE_MAX,
-            )
-        except LambdaError:
-            raise invalid("Invalid NextToken.") from None
-        result: Result = {"ScheduleGroups": list(page.items)}
-        if page.next_marker is not None:
-            result["NextToken"] = page.next_marker
-        return result
+        return answer_page(
+            "ScheduleGroups",
+            sorted(name for name in groups if name.startswith(prefix)),
+            lambda name: self._describe(groups[name]),
+            token=params.get("NextToken"),
+            items_max=params.get("MaxResults") or PAGE_MAX,
+            wrong_token=invalid("Invalid NextToken."),
+        )
 
     # Tags
 

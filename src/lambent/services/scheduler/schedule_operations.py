@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from lambent.control.paging import take_page
-from lambent.domain.errors import LambdaError, not_supported
+from lambent.domain.errors import not_supported
 from lambent.domain.request import Handler, RequestContext
 from lambent.domain.schedule import At
 from lambent.policy.principal import ContextValue
+from lambent.services.pages import answer_page
 from lambent.services.scheduler.firing import arrange
 from lambent.services.scheduler.model import (
     DEFAULT_GROUP,
@@ -101,19 +101,14 @@ class ScheduleOperations:
         if "GroupName" in params:
             self._check_group(params["GroupName"])
         chosen = {row.key: row for row in self._chosen(params)}
-        try:
-            page = take_page(
-                sorted(chosen),
-                lambda key: self._summary(chosen[key]),
-                marker=params.get("NextToken"),
-                items_max=params.get("MaxResults") or PAGE_MAX,
-            )
-        except LambdaError:
-            raise invalid("Invalid NextToken.") from None
-        result: Result = {"Schedules": list(page.items)}
-        if page.next_marker is not None:
-            result["NextToken"] = page.next_marker
-        return result
+        return answer_page(
+            "Schedules",
+            sorted(chosen),
+            lambda key: self._summary(chosen[key]),
+            token=params.get("NextToken"),
+            items_max=params.get("MaxResults") or PAGE_MAX,
+            wrong_token=invalid("Invalid NextToken."),
+        )
 
     def _chosen(self, params: Params) -> Iterator[ScheduleRow]:
         for row in self._state.schedules.values():

@@ -5,13 +5,12 @@ Sources: [B] botocore's model; [LS] as in `errors`.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from typing import Any
 
-from lambent.domain.arns import PARTITION
 from lambent.domain.request import Handler, RequestContext
+from lambent.services.policy_statements import PolicyStatements
 from lambent.services.sns.errors import invalid
 from lambent.services.sns.topic_attributes import default_policy
 from lambent.services.sns.topics import Topic, Topics
@@ -59,45 +58,29 @@ class Permissions:
             raise invalid("AWSAccountId")
         if not actions or not ACTIONS.issuperset(actions):
             raise invalid("Policy statement action out of service scope!")  # [LS]
-        policy = self._policy_of(topic)
-        statements = policy["Statement"]
-        if any(one.get("Sid") == params["Label"] for one in statements):
+        statements = self._statements_of(topic)
+        if params["Label"] in statements:
             raise invalid("Statement already exists")  # [LS]
         if len(statements) >= STATEMENTS_MAX:
             raise invalid(f"Policy Reason: at most {STATEMENTS_MAX} statements")
-        statements.append(
-            {
-                "Sid": params["Label"],
-                "Effect": "Allow",
-                "Principal": {
-                    "AWS": _one_or_all([f"arn:{PARTITION}:iam::{one}:root" for one in accounts])
-                },
-                "Action": _one_or_all([f"SNS:{one}" for one in actions]),
-                "Resource": topic.arn,
-            }
+        text = statements.allow(
+            params["Label"],
+            accounts=accounts,
+            actions=[f"SNS:{one}" for one in actions],
+            resource=topic.arn,
         )
-        await self._topics.set_attributes(topic, {"Policy": json.dumps(policy)})
+        await self._topics.set_attributes(topic, {"Policy": text})
         return {}
 
     async def remove_permission(self, params: Params, context: RequestContext) -> Result:
         """Also of a label that is not there."""
         topic = self._topics.by_arn(params["TopicArn"])
-        policy = self._policy_of(topic)
-        kept = [one for one in policy["Statement"] if one.get("Sid") != params["Label"]]
-        if len(kept) < len(policy["Statement"]):
-            text = json.dumps({**policy, "Statement": kept}) if kept else ""
+        statements = self._statements_of(topic)
+        if params["Label"] in statements:
+            text = statements.without(params["Label"])
             await self._topics.set_attributes(topic, {"Policy": text})
         return {}
 
-    def _policy_of(self, topic: Topic) -> dict[str, Any]:
+    def _statements_of(self, topic: Topic) -> PolicyStatements:
         text = topic.row.attributes.get("Policy")
-        policy: dict[str, Any] = json.loads(
-            text or default_policy(topic.arn, self._topics.account.account_id)
-        )
-        statements = policy["Statement"]
-        policy["Statement"] = list(statements) if isinstance(statements, list) else [statements]
-        return policy
-
-
-def _one_or_all(values: list[str]) -> str | list[str]:
-    return values[0] if len(values) == 1 else values
+        return PolicyStatements(text or default_policy(topic.arn, self._topics.account.account_id))

@@ -10,9 +10,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from lambent.domain.arns import PARTITION
 from lambent.domain.errors import LambdaError
 from lambent.domain.request import Handler, RequestContext
+from lambent.services.policy_statements import PolicyStatements
 from lambent.services.sqs.errors import invalid_value
 from lambent.services.sqs.queues import Queue, Queues
 
@@ -55,47 +55,32 @@ class Permissions:
         queue = self._queues.by_url(params["QueueUrl"])
         label, accounts, actions = params["Label"], params["AWSAccountIds"], params["Actions"]
         _check(label, accounts, actions)
-        policy = _policy_of(queue)
-        statements = policy["Statement"]
-        if any(one.get("Sid") == label for one in statements):
+        statements = _statements_of(queue)
+        if label in statements:
             raise invalid_value(label, "Label", "Already exists.")
         if len(statements) >= STATEMENTS_MAX:
             raise LambdaError("OverLimit", f"A policy has at most {STATEMENTS_MAX} statements.")
-        statements.append(
-            {
-                "Sid": label,
-                "Effect": "Allow",
-                "Principal": {
-                    "AWS": _one_or_all([f"arn:{PARTITION}:iam::{one}:root" for one in accounts])
-                },
-                "Action": _one_or_all([f"SQS:{one}" for one in actions]),
-                "Resource": queue.arn,
-            }
+        text = statements.allow(
+            label,
+            accounts=accounts,
+            actions=[f"SQS:{one}" for one in actions],
+            resource=queue.arn,
         )
-        await self._queues.set_attributes(queue, {"Policy": json.dumps(policy)})
+        await self._queues.set_attributes(queue, {"Policy": text})
         return {}
 
     async def remove_permission(self, params: Params, context: RequestContext) -> Result:
         queue = self._queues.by_url(params["QueueUrl"])
-        policy, label = _policy_of(queue), params["Label"]
-        kept = [one for one in policy["Statement"] if one.get("Sid") != label]
-        if len(kept) == len(policy["Statement"]):
+        statements, label = _statements_of(queue), params["Label"]
+        if label not in statements:
             raise invalid_value(label, "Label", "can't find label.")
-        text = json.dumps({**policy, "Statement": kept}) if kept else ""
-        await self._queues.set_attributes(queue, {"Policy": text})
+        await self._queues.set_attributes(queue, {"Policy": statements.without(label)})
         return {}
 
 
-def _policy_of(queue: Queue) -> dict[str, Any]:
-    text = queue.row.attributes.get("Policy")
-    policy: dict[str, Any] = (
-        json.loads(text)
-        if text
-        else {"Version": "2008-10-17", "Id": f"{queue.arn}/SQSDefaultPolicy", "Statement": []}
-    )
-    statements = policy["Statement"]
-    policy["Statement"] = list(statements) if isinstance(statements, list) else [statements]
-    return policy
+def _statements_of(queue: Queue) -> PolicyStatements:
+    empty = {"Version": "2008-10-17", "Id": f"{queue.arn}/SQSDefaultPolicy", "Statement": []}
+    return PolicyStatements(queue.row.attributes.get("Policy") or json.dumps(empty))
 
 
 def _check(label: str, accounts: list[str], actions: list[str]) -> None:
@@ -124,7 +109,3 @@ def _check(label: str, accounts: list[str], actions: list[str]) -> None:
                 "ActionName",
                 "Only the queue owner is allowed to invoke this action.",
             )
-
-
-def _one_or_all(items: list[str]) -> str | list[str]:
-    return items[0] if len(items) == 1 else items
