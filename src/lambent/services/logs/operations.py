@@ -62,19 +62,22 @@ class Logs:
         self._store = store
         self._clock = clock
         self._filters = Filters(database, account)
-        self._subscriptions = Subscriptions(store, self._filters, courier, account, tasks)
-        self._filter_operations = FilterOperations(store, self._filters, self._subscriptions, clock)
+        self.subscriptions = Subscriptions(
+            store, self._filters, courier, account=account, clock=clock, tasks=tasks
+        )
+        self._filter_operations = FilterOperations(store, self._filters, self.subscriptions, clock)
         self._settings = GroupSettings(store)
         self._live_tail = LiveTail(store, account, clock)
 
     async def start(self) -> None:
         """Go on with what subscriptions have not sent."""
         await self._filters.load()
+        self.subscriptions.start()
 
     def stop(self) -> None:
         """End every Live Tail session, and send nothing more to subscribers."""
         self._live_tail.close()
-        self._subscriptions.stop()
+        self.subscriptions.stop()
 
     @property
     def streams(self) -> Mapping[str, StreamHandler]:

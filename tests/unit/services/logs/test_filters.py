@@ -31,6 +31,10 @@ METRIC = {
         {"metricName": "Errors", "metricNamespace": "Mine", "metricValue": "1"}
     ],
 }
+FULL = """
+    CREATE TEMP TRIGGER full BEFORE INSERT ON main.outbox
+    BEGIN SELECT RAISE(ABORT, 'disk I/O error'); END
+"""
 
 Scenario = Callable[[LogsWorld], Awaitable[None]]
 
@@ -181,6 +185,40 @@ def test_what_is_printed_while_the_server_stops_is_sent_after_the_next_start(
         assert texts(await received(world, 1)) == ["last words"]
 
     run(tmp_path, first, second)
+
+
+def test_a_subscription_that_met_a_full_disk_goes_on_by_itself_with_growing_delays(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nothing more comes into the group: only its timer brings it back."""
+
+    async def tried(world: LogsWorld, delays: int) -> None:
+        while looking() or len(caplog.messages) < delays:
+            await asyncio.sleep(0.001)
+
+    async def scenario(world: LogsWorld) -> None:
+        await begin(world)
+        await world.call("PutSubscriptionFilter", **FILTER)
+        await world.database.write(lambda c: c.execute(FULL) and None)
+        await put(world, "one")
+        await tried(world, 1)
+        await put(world, "two")  # what comes meanwhile waits with it
+        for count, delay_s in enumerate((1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0, 60.0), 1):
+            assert f"are tried again in {delay_s:g} s" in caplog.messages[-1]
+            world.clock.advance(delay_s - 0.01)
+            world.logs.subscriptions.retries.pump()
+            assert not looking()
+            world.clock.advance(0.02)
+            world.logs.subscriptions.retries.pump()
+            await tried(world, count + 1)
+        await world.database.write(lambda c: c.execute("DROP TRIGGER temp.full") and None)
+        world.clock.advance(60.0)
+        world.logs.subscriptions.retries.pump()
+        assert texts(await received(world, 2)) == ["one", "two"]
+        await put(world, "three")  # at once again
+        assert texts(await received(world, 3)) == ["one", "two", "three"]
+
+    run(tmp_path, scenario)
 
 
 def test_long_events_are_split_over_records_that_an_invocation_can_take(tmp_path: Path) -> None:

@@ -52,6 +52,7 @@ class LogsWorld:
     received: Received
     courier: Courier
     logs: Logs
+    database: Database
 
 
 @contextlib.asynccontextmanager
@@ -76,7 +77,8 @@ async def logs_world(folder: Path, wall_s: float) -> AsyncIterator[LogsWorld]:
         await courier.start()
         await logs.start()
         try:
-            yield LogsWorld(Caller("logs", logs.operations), store, clock, received, courier, logs)
+            call = Caller("logs", logs.operations)
+            yield LogsWorld(call, store, clock, received, courier, logs, database)
         finally:
             logs.stop()
             courier.close()
