@@ -22,7 +22,9 @@ from lambent.domain.ids import new_request_id
 from lambent.domain.invocation import Invocation, Outcome
 from lambent.domain.lineage import advance, new_trace
 from lambent.invoke.invoker import Invoker
+from lambent.queue.alarm import Alarm
 from lambent.queue.backlog import Backlog, Taken
+from lambent.queue.fresh import Fresh
 from lambent.queue.records import build_record
 from lambent.queue.retry import Again, Condition, Ended, Result, decide, is_too_old
 from lambent.queue.targets import Landing, Letter, Target, dead_letter_attributes
@@ -32,10 +34,7 @@ from lambent.tasks import Tasks
 
 log = logging.getLogger("lambent")
 
-FRESH_BYTES_MAX = 64 * 1024 * 1024
-"""Payloads that are kept in memory from their acceptance to their first try."""
 DISCARDS_MAX = 10_000
-TIMER_S_MAX = 3_600.0
 LOADED_AT_ONCE = 32
 LOAD_AGAIN_S = 5.0
 
@@ -85,9 +84,8 @@ class AsyncQueue:
         self._accepting: list[AsyncEvent] = []
         self._accepted: asyncio.Future[None] | None = None
         """Of the events that the next write stores."""
-        self._fresh: dict[str, AsyncEvent] = {}
-        self._fresh_bytes = 0
-        self._timer: asyncio.TimerHandle | None = None
+        self._fresh: Fresh[str, AsyncEvent] = Fresh()
+        self._alarm = Alarm(clock, self.pump)
         self._generation = 0
         self._open = False
         self._pumping = False
@@ -102,8 +100,7 @@ class AsyncQueue:
     def stop(self) -> None:
         """Try nothing more; what waits stays on disk. What runs may still end and be stored."""
         self._open = False
-        if self._timer is not None:
-            self._timer.cancel()
+        self._alarm.set(None)
 
     def close(self) -> None:
         """Store nothing more either: what has not ended by now is tried again after a start."""
@@ -121,8 +118,7 @@ class AsyncQueue:
     def forget(self, function: str) -> None:
         """Try none of its events but those that run; their rows are the caller's to delete."""
         for request_id in self._backlog.forget(function):
-            event = self._fresh.pop(request_id, None)
-            self._fresh_bytes -= 0 if event is None else len(event.payload)
+            self._fresh.take(request_id)
 
     def take_waiting(self, function: str) -> list[str]:
         """Hold back what waits for its next try, until `give_back`."""
@@ -206,7 +202,6 @@ class AsyncQueue:
         self._generation += 1
         self._backlog = Backlog()
         self._fresh.clear()
-        self._fresh_bytes = 0
         await self._database.write(rows.delete_all_events)
 
     def pump(self) -> None:
@@ -219,7 +214,8 @@ class AsyncQueue:
                 self._run(taken)
         finally:
             self._pumping = False
-        self._set_timer()
+        if self._open:
+            self._alarm.set(self._backlog.next_due_s())
 
     # One event
 
@@ -227,19 +223,16 @@ class AsyncQueue:
         now_s = self._clock.wall_s()
         missing = []
         for one in taken:
-            event = self._fresh.pop(one.request_id, None)
+            event = self._fresh.take(one.request_id)
             if event is None:
                 missing.append(one)
             else:
-                self._fresh_bytes -= len(event.payload)
                 self._try(event, now_s)
         if missing:
             self._tasks.spawn(self._load_and_try(missing), name="load events")
 
     def _admit(self, event: AsyncEvent) -> None:
-        if self._fresh_bytes + len(event.payload) <= FRESH_BYTES_MAX:
-            self._fresh[event.request_id] = event
-            self._fresh_bytes += len(event.payload)
+        self._fresh.put(event.request_id, event, len(event.payload))
         self._backlog.add(event.request_id, event.function_name, event.due_s)
 
     async def _load_and_try(self, taken: list[Taken]) -> None:
@@ -437,15 +430,6 @@ class AsyncQueue:
         future = self._database.submit(write)
         future.add_done_callback(_log_fault)
         return future
-
-    def _set_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        due_s = self._backlog.next_due_s()
-        if due_s is not None and self._open:
-            delay_s = min(max(0.0, due_s - self._clock.wall_s()), TIMER_S_MAX)
-            self._timer = asyncio.get_running_loop().call_later(delay_s, self.pump)
 
 
 def _result_of(error: LambdaError) -> Result:

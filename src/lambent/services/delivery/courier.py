@@ -20,7 +20,9 @@ from typing import Any, Protocol
 from lambent.clock import Clock
 from lambent.domain.arns import Account
 from lambent.domain.errors import LambdaError, PlatformFault
+from lambent.queue.alarm import Alarm
 from lambent.queue.backlog import WINDOW_MAX, Backlog, Taken
+from lambent.queue.fresh import Fresh
 from lambent.queue.targets import Landing, Letter, Target
 from lambent.services.delivery.gates import Gate, Sender
 from lambent.services.delivery.retry import HOPELESS, dead_letter_attributes, decide_again
@@ -32,11 +34,8 @@ from lambent.tasks import Tasks
 
 log = logging.getLogger("lambent")
 
-FRESH_BYTES_MAX = 64 * 1024 * 1024
-"""Bodies that are kept in memory from their commit to their first try."""
 LOADED_AT_ONCE = 64
 LOAD_AGAIN_S = 5.0
-TIMER_S_MAX = 3_600.0
 DISCARDS_MAX = 10_000
 _SUBJECTS = {"s3.amazonaws.com": "Amazon S3 Notification"}
 """Of what services publish to topics, as recorded from AWS in many public repositories."""
@@ -95,9 +94,8 @@ class Courier:
         self.windows: dict[str, int] = {}
         """Service → how many messages are on their way to one of its targets at a time."""
         self._backlog = Backlog(self._window_max)
-        self._fresh: dict[int, OutboxMessage] = {}
-        self._fresh_bytes = 0
-        self._timer: asyncio.TimerHandle | None = None
+        self._fresh: Fresh[int, OutboxMessage] = Fresh()
+        self._alarm = Alarm(clock, self.pump)
         self._generation = 0
         self._loaded_last = 0
         self._early: list[OutboxMessage] | None = []
@@ -120,8 +118,7 @@ class Courier:
     def stop(self) -> None:
         """Try nothing more; what waits stays on disk."""
         self._open = False
-        if self._timer is not None:
-            self._timer.cancel()
+        self._alarm.set(None)
 
     def close(self) -> None:
         """Store nothing more either."""
@@ -133,7 +130,6 @@ class Courier:
         self._generation += 1
         self._backlog = Backlog(self._window_max)
         self._fresh.clear()
-        self._fresh_bytes = 0
         await self._database.write(outbox.delete_all_messages)
 
     def depths(self) -> dict[str, int]:
@@ -208,9 +204,7 @@ class Courier:
             if message.number <= self._loaded_last:  # the start has found it on disk
                 continue
             any_of_them = True
-            if self._fresh_bytes + len(message.body) <= FRESH_BYTES_MAX:
-                self._fresh[message.number] = message
-                self._fresh_bytes += len(message.body)
+            self._fresh.put(message.number, message, len(message.body))
             self._backlog.add(str(message.number), message.target_arn, message.due_s)
         if any_of_them:
             self.pump()
@@ -225,18 +219,18 @@ class Courier:
                 self._run(taken)
         finally:
             self._pumping = False
-        self._set_timer()
+        if self._open:
+            self._alarm.set(self._backlog.next_due_s())
 
     # One message
 
     def _run(self, taken: list[Taken]) -> None:
         missing = []
         for one in taken:
-            message = self._fresh.pop(int(one.request_id), None)
+            message = self._fresh.take(int(one.request_id))
             if message is None:
                 missing.append(one)
             else:
-                self._fresh_bytes -= len(message.body)
                 self._hand_over(message)
         if missing:
             self._tasks.spawn(self._load_and_hand_over(missing), name="load the outbox")
@@ -396,15 +390,6 @@ class Courier:
         future = self._database.submit(finish)
         future.add_done_callback(finished)
         return future
-
-    def _set_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        due_s = self._backlog.next_due_s()
-        if due_s is not None and self._open:
-            delay_s = min(max(0.0, due_s - self._clock.wall_s()), TIMER_S_MAX)
-            self._timer = asyncio.get_running_loop().call_later(delay_s, self.pump)
 
 
 def _letter(message: OutboxMessage) -> Letter:

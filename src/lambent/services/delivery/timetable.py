@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from heapq import heapify, heappop, heappush
 
 from lambent.clock import Clock
+from lambent.queue.alarm import Alarm
 
-TIMER_S_MAX = 3_600.0
-"""The clock is looked at that often: it may be set, or the machine may sleep."""
 LATE_S_MAX = 60.0
 """[own] A schedule that is due is in time for so long, as AWS promises no more than the minute.
 After that it was missed: the server was down, or the machine slept."""
@@ -23,7 +21,7 @@ class Timetable:
         self._fire = fire
         self._due: dict[str, float] = {}
         self._heap: list[tuple[float, str]] = []
-        self._timer: asyncio.TimerHandle | None = None
+        self._alarm = Alarm(clock, self.pump)
         self._open = False
 
     def start(self) -> None:
@@ -32,9 +30,7 @@ class Timetable:
 
     def stop(self) -> None:
         self._open = False
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._alarm.set(None)
 
     def set(self, key: str, due_s: float | None) -> None:
         """In place of what was; None: never."""
@@ -47,7 +43,7 @@ class Timetable:
             self._heap = [(one, name) for name, one in self._due.items()]
             heapify(self._heap)
         if self._open:
-            self._set_timer()
+            self._set_alarm()
 
     def clear(self) -> None:
         self._due.clear()
@@ -62,7 +58,7 @@ class Timetable:
             heappop(self._heap)
             del self._due[first[1]]
             self._fire(first[1])
-        self._set_timer()
+        self._set_alarm()
 
     def _first(self) -> tuple[float, str] | None:
         while self._heap:
@@ -72,11 +68,6 @@ class Timetable:
             heappop(self._heap)
         return None
 
-    def _set_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+    def _set_alarm(self) -> None:
         first = self._first()
-        if first is not None:
-            delay_s = min(max(0.0, first[0] - self._clock.wall_s()), TIMER_S_MAX)
-            self._timer = asyncio.get_running_loop().call_later(delay_s, self.pump)
+        self._alarm.set(None if first is None else first[0])

@@ -7,39 +7,11 @@ import sqlite3
 from collections.abc import Callable
 from typing import Any
 
+from lambent.queue.fresh import Fresh
 from lambent.services.sqs import rows
 from lambent.services.sqs.messages import Draft, Message
 from lambent.services.sqs.queues import Queue, Queues, Sent
 from lambent.services.sqs.states import Held
-
-FRESH_BYTES_MAX = 64 * 1024 * 1024
-"""Bodies that are kept in memory from their send on."""
-
-
-class Fresh:
-    """Messages that were sent lately, so that most receives need not read their bodies."""
-
-    def __init__(self) -> None:
-        self._messages: dict[int, tuple[Message, int]] = {}
-        self._bytes = 0
-
-    def add(self, message: Message, size: int) -> None:
-        if self._bytes + size <= FRESH_BYTES_MAX:
-            self._messages[message.number] = (message, size)
-            self._bytes += size
-
-    def get(self, number: int) -> Message | None:
-        found = self._messages.get(number)
-        return None if found is None else found[0]
-
-    def drop(self, number: int) -> None:
-        found = self._messages.pop(number, None)
-        if found is not None:
-            self._bytes -= found[1]
-
-    def clear(self) -> None:
-        self._messages.clear()
-        self._bytes = 0
 
 
 class Landing:
@@ -48,7 +20,11 @@ class Landing:
     __slots__ = ("_fresh", "_messages", "_queues", "_sizes", "_wake", "bin", "queue", "sent")
 
     def __init__(
-        self, queues: Queues, fresh: Fresh, wake: Callable[[Queue], None], queue: Queue
+        self,
+        queues: Queues,
+        fresh: Fresh[int, Message],
+        wake: Callable[[Queue], None],
+        queue: Queue,
     ) -> None:
         self._queues = queues
         self._fresh = fresh
@@ -82,7 +58,7 @@ class Landing:
             return
         now_ms = self._queues.now_ms()
         for message, size in zip(self._messages, self._sizes, strict=True):
-            self._fresh.add(message, size)
+            self._fresh.put(message.number, message, size)
             group = message.group_id
             queue.states.add(Held(message.number, message.sent_ms, message.due_ms, group), now_ms)
         self._wake(queue)

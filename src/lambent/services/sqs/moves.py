@@ -248,7 +248,7 @@ class Moves:
         self._tasks[task.task_id] = task
         for (held, queue, number), bin_ in zip(targets, bins, strict=True):
             source.states.remove(held.number)
-            self._traffic.fresh.drop(held.number)
+            self._traffic.fresh.take(held.number)
             if queue.row.bin == bin_ and not queue.deleted:
                 queue.states.add(Held(number, now_ms, now_ms, held.group), now_ms)
                 self._traffic.wake(queue)

@@ -14,10 +14,11 @@ from functools import partial
 
 from lambent.domain.errors import LambdaError, PlatformFault
 from lambent.domain.ids import new_request_id
+from lambent.queue.fresh import Fresh
 from lambent.services.sqs import rows
 from lambent.services.sqs.errors import invalid_value
 from lambent.services.sqs.handles import parse_handle
-from lambent.services.sqs.landing import Fresh, Landing, dedup_key
+from lambent.services.sqs.landing import Landing, dedup_key
 from lambent.services.sqs.messages import Draft, Message, Received
 from lambent.services.sqs.queues import Queue, Queues, Sent
 from lambent.services.sqs.states import Held, State
@@ -38,7 +39,7 @@ class Traffic:
 
     def __init__(self, queues: Queues, database: Database) -> None:
         self.queues = queues
-        self.fresh = Fresh()
+        self.fresh: Fresh[int, Message] = Fresh()
         self._database = database
         self._open = True
 
@@ -259,7 +260,7 @@ class Traffic:
                 self.queues.garbage.extend(times)
                 return
             for held in dead:
-                self.fresh.drop(held.number)
+                self.fresh.take(held.number)
                 held.due_ms = now_ms
                 if not kept:
                     held.sent_ms = times[held.number]
@@ -306,7 +307,7 @@ class Traffic:
     ) -> None:
         failed = done.cancelled() or done.exception() is not None
         for held in removed:
-            self.fresh.drop(held.number)
+            self.fresh.take(held.number)
             if failed and not queue.deleted and held.number not in queue.states.messages:
                 held.listed = False
                 queue.states.add(held, now_ms)
@@ -361,7 +362,7 @@ class Traffic:
         while oldest_ms is not None and oldest_ms <= limit_ms:
             for number in queue.states.expired(limit_ms, SWEEP_COUNT):
                 queue.states.remove(number)
-                self.fresh.drop(number)
+                self.fresh.take(number)
                 self.queues.garbage.append(number)
             oldest_ms = queue.states.oldest_ms
         return now_ms
@@ -377,7 +378,7 @@ class Traffic:
                 self.queues.garbage.extend(part)
                 raise
             for number in part:
-                self.fresh.drop(number)
+                self.fresh.take(number)
         now_ms = self.queues.now_ms()
         over = [queue for queue in self.queues if self._forget_sent(queue, now_ms)]
         if over:
