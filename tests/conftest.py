@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import os
 import re
 import select
@@ -11,6 +12,7 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.request
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -22,16 +24,26 @@ import pytest
 from botocore.config import Config
 from hypothesis import settings
 
+from lambent.runtime.catalogue import RUNTIMES
 from tests.javas import get_client
 
 # A suite in the background of a script begins with Ctrl-C ignored, which children would inherit.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# Nothing of whoever runs the tests: not a mask that hides files from functions, not a proxy for
+# servers on this host, not an account of AWS.
+os.umask(0o022)
+for _name in [one for one in os.environ if one.startswith("AWS_")]:
+    del os.environ[_name]
+os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost"
+
 settings.register_profile("lambent", derandomize=True, deadline=None)
 settings.load_profile("lambent")
 
-START_TIMEOUT_S = 30.0
-STOP_TIMEOUT_S = 30.0
+START_TIMEOUT_S = 120.0
+STOP_TIMEOUT_S = 90.0
+CREATED_TIMEOUT_S = 30
+"""What a slow host never needs; Lambda's own default of 3 s it may."""
 ROLE = "arn:aws:iam::000000000000:role/lambda"
 RUNTIME = f"python{sys.version_info.major}.{sys.version_info.minor}"
 
@@ -128,7 +140,7 @@ class RunningServer:
             aws_secret_access_key="test",
             config=Config(
                 retries={"max_attempts": 0},
-                read_timeout=60,
+                read_timeout=120,
                 max_pool_connections=200,
                 **options,
             ),
@@ -144,11 +156,22 @@ class RunningServer:
                 "Runtime": RUNTIME,
                 "Handler": "app.handler",
                 "Role": ROLE,
+                "Timeout": CREATED_TIMEOUT_S,
                 "Code": {"ZipFile": make_zip(files)},
                 **options,
             }
         )
         return client
+
+
+def missing_runtime(server: RunningServer) -> str:
+    """A runtime of Lambda's that this host cannot run."""
+    with urllib.request.urlopen(f"{server.endpoint}/_lambent/health", timeout=60) as answer:
+        found = json.load(answer)["runtimes"]
+    missing = next((one for one in reversed(RUNTIMES) if one not in found), None)
+    if missing is None:
+        pytest.skip("this host has every runtime")
+    return missing
 
 
 @contextlib.contextmanager

@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError
 
 from lambent.domain import limits
 from tests.api.seen import recording
-from tests.conftest import RunningServer, running
+from tests.conftest import RunningServer, missing_runtime, running
 
 BOTH = ("Invoke", "InvokeWithResponseStream")
 NOWHERE = {
@@ -196,13 +196,8 @@ def test_a_payload_over_6_mb_is_too_large(server: RunningServer, api: Any, opera
 def test_a_function_that_failed_to_be_made_is_in_conflict(
     server: RunningServer, api: Any, operation: str
 ) -> None:
-    missing = next(
-        f"python3.{minor}"
-        for minor in (14, 13, 12, 10, 9, 8)
-        if f"python3.{minor}" not in server.banner
-    )
     name = f"invoke-failed-{operation}"
-    server.create(name, ECHO, Runtime=missing)
+    server.create(name, ECHO, Runtime=missing_runtime(server))
     for more in ({}, {"InvocationType": "DryRun"}):
         answer = refusal(api, operation, name, **more)
         assert answer["Error"]["Code"] == "ResourceConflictException"

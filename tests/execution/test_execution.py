@@ -9,14 +9,13 @@ from __future__ import annotations
 import base64
 import json
 import re
-import time
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.conftest import RunningServer, make_zip
+from tests.conftest import RunningServer, make_zip, missing_runtime
+from tests.system.sleepy import SLEEPY, held
 
 
 def call(client: Any, name: str, payload: Any = None, **options: Any) -> tuple[Any, Any]:
@@ -141,16 +140,16 @@ def handler(event, context):
     time.sleep(event.get("sleep", 0))
     return calls
 """
-    client = server.create("sleepy", source, Timeout=1)
+    client = server.create("sleepy", source, Timeout=2)
     assert call(client, "sleepy")[0] == 1
     result, answer = call(client, "sleepy", {"sleep": 30}, LogType="Tail")
     request_id = answer["ResponseMetadata"]["RequestId"]
     assert result == {
         "errorType": "Sandbox.Timedout",
-        "errorMessage": f"RequestId: {request_id} Error: Task timed out after 1.00 seconds",
+        "errorMessage": f"RequestId: {request_id} Error: Task timed out after 2.00 seconds",
     }
     assert answer["FunctionError"] == "Unhandled"
-    assert f"{request_id} Task timed out after 1.00 seconds\n" in tail(answer)
+    assert f"{request_id} Task timed out after 2.00 seconds\n" in tail(answer)
     assert "Status: timeout" in tail(answer)
     assert "started" in tail(answer)
     assert call(client, "sleepy")[0] == 1
@@ -377,48 +376,24 @@ def handler(event, context):
 def test_new_code_serves_new_invocations_while_a_running_one_finishes_on_the_old(
     server: RunningServer,
 ) -> None:
-    source = "import time\ndef handler(event, context):\n    time.sleep(event.get('s', 0))\n"
-    client = server.create("replaced", source + "    return 'old'\n", Timeout=30)
+    source = SLEEPY.rpartition("    return")[0]
+    client = server.create("replaced", source + "    return 'old'\n", Timeout=60)
     assert call(client, "replaced")[0] == "old"
-    with ThreadPoolExecutor(1) as pool:
-        running = pool.submit(call, client, "replaced", {"s": 2})
-        wait_until_busy(server, "replaced")
+    with held(server, client, "replaced") as release:
         client.update_function_code(
             FunctionName="replaced", ZipFile=make_zip({"app.py": source + "    return 'new'\n"})
         )
         client.get_waiter("function_updated_v2").wait(FunctionName="replaced")
         assert call(client, "replaced")[0] == "new"
-        assert running.result()[0] == "old"
-
-
-def wait_until_busy(server: RunningServer, name: str) -> None:
-    """The log tells that an invocation runs: START is there before it ends."""
-    logs = server.client("logs")
-    deadline = time.monotonic() + 10
-    while time.monotonic() < deadline:
-        events = logs.filter_log_events(logGroupName=f"/aws/lambda/{name}", filterPattern="START")[
-            "events"
-        ]
-        ends = logs.filter_log_events(logGroupName=f"/aws/lambda/{name}", filterPattern="REPORT")[
-            "events"
-        ]
-        if len(events) > len(ends):
-            return
-    raise AssertionError(f"{name} never ran")
+        assert release() == ["old"]
 
 
 def test_invocations_at_once_run_at_once_each_in_an_environment_of_its_own(
     server: RunningServer,
 ) -> None:
-    source = """
-import time
-def handler(event, context):
-    time.sleep(0.5)
-    return context.log_stream_name
-"""
-    client = server.create("parallel", source, Timeout=30)
-    with ThreadPoolExecutor(20) as pool:
-        streams = list(pool.map(lambda _: call(client, "parallel")[0], range(20)))
+    client = server.create("parallel", SLEEPY, Timeout=60)
+    with held(server, client, "parallel", count=20) as release:
+        streams = [stream for stream, _ in release()]
     assert len(set(streams)) == 20
 
 
@@ -435,10 +410,7 @@ def test_dry_run_verifies_and_runs_nothing(server: RunningServer) -> None:
 def test_a_runtime_without_its_interpreter_fails_and_says_how_to_get_it(
     server: RunningServer,
 ) -> None:
-    found = server.banner
-    missing = next(
-        f"python3.{minor}" for minor in (14, 13, 12, 10, 9, 8) if f"python3.{minor}" not in found
-    )
+    missing = missing_runtime(server)
     client = server.create("no-interpreter", "def handler(e, c): pass\n", Runtime=missing)
     configuration = client.get_function_configuration(FunctionName="no-interpreter")
     assert configuration["State"] == "Failed"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socket
 import time
 import urllib.request
@@ -21,7 +22,7 @@ Process = tuple[int, int]
 """Process id and start time in clock ticks, which together name one process for ever."""
 
 
-def wait_for(condition: Callable[[], T], what: str, *, timeout_s: float = 20.0) -> T:
+def wait_for(condition: Callable[[], T], what: str, *, timeout_s: float = 60.0) -> T:
     """The first true value of `condition`; fails with `what` after the deadline."""
     deadline = time.monotonic() + timeout_s
     while True:
@@ -117,7 +118,7 @@ class Traces:
 
     def assert_none(self) -> None:
         """The kernel takes a moment for processes that were just killed."""
-        wait_for(lambda: not self.left() or None, f"an end of {self.left()}", timeout_s=10)
+        wait_for(lambda: not self.left() or None, f"an end of {self.left()}")
 
 
 def _command(pid: int) -> str:
@@ -159,6 +160,14 @@ def _named_namespaces(names: tuple[str, ...]) -> list[str]:
 def resident_bytes(pid: int) -> int:
     """Memory of one process, without its children."""
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def own_interfaces(server: RunningServer) -> list[str]:
+    """The host's network interfaces of one server's sandboxes; other servers have others."""
+    items = get_json(server, "/_lambent/health")["isolation"]["items"]
+    how = next(item["how"] for item in items if item["name"] == "network")
+    names = tuple(f"lmb{int(one):02x}" for one in re.findall(r"10\.(\d+)\.0\.0/16", how))
+    return [name for name in os.listdir("/sys/class/net") if names and name.startswith(names)]
 
 
 def get_json(server: RunningServer, path: str, *, method: str = "GET") -> Any:

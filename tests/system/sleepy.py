@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 from tests.conftest import RunningServer
+from tests.gate import WAIT, Gate
 from tests.system.host import get_json, wait_for
 
-SLEEPY = """
+SLEEPY = f"""{WAIT}
 import time
 def handler(event, context):
     print("began")
+    if "gate" in event:
+        wait_at(event["gate"])
     time.sleep(event.get("s", 0))
     return [context.log_stream_name, event.get("s", 0)]
 """
@@ -48,6 +51,26 @@ def begin_sleeping(
         running_calls = [pool.submit(call, client, name, {"s": seconds}) for _ in range(count)]
         wait_for(lambda: begun(server, name) >= before + count, f"{count} invocations to begin")
         yield running_calls
+
+
+@contextlib.contextmanager
+def held(
+    server: RunningServer, client: Any, name: str, count: int = 1
+) -> Iterator[Callable[[], list[Any]]]:
+    """`count` invocations that run until the block releases them, which gives their results."""
+    before, gate = begun(server, name), Gate(server)
+    with ThreadPoolExecutor(count) as pool:
+        calls = [pool.submit(call, client, name, {"gate": gate.url}) for _ in range(count)]
+
+        def release() -> list[Any]:
+            gate.open(count)
+            return [one.result() for one in calls]
+
+        try:
+            wait_for(lambda: begun(server, name) >= before + count, f"{count} invocations to begin")
+            yield release
+        finally:
+            gate.open(count)
 
 
 def alive(server: RunningServer) -> int:

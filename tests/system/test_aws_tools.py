@@ -14,7 +14,6 @@ import os
 import re
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
@@ -27,6 +26,8 @@ import pytest
 
 from tests.api.events_world import next_body, open_queue
 from tests.conftest import ROLE, RUNTIME, RunningServer, make_zip, running
+from tests.gate import WAIT, Gate
+from tests.system.host import wait_for
 
 ECHO = "def handler(event, context):\n    print('word', event.get('word'))\n    return event\n"
 TRUST = json.dumps(
@@ -233,35 +234,50 @@ def test_the_aws_cli_sends_receives_and_deletes_messages(server: RunningServer, 
 
 
 def test_logs_can_be_followed_while_the_function_runs(server: RunningServer) -> None:
-    """Version 1 of the CLI has no `logs tail`; this is its loop: filter from the last event on."""
-    source = """
-import time
+    """Version 1 of the CLI has no `logs tail`; this is its loop: filter from the last event on.
+
+    The function prints a line only when the one before was seen.
+    """
+    source = f"""{WAIT}
 def handler(event, context):
-    for number in range(5):
+    for number in range(3):
         print("line", number)
-        time.sleep(0.3)
+        wait_at(event)
 """
-    client = server.create("followed", source, Timeout=10)
+    gate = Gate(server)
+    client = server.create("followed", source, Timeout=120)
     logs = server.client("logs")
-    began = time.monotonic()
-    raw = client._make_api_call  # a call in another thread, through the same client
-    seen: dict[str, tuple[str, float]] = {}
+    seen: dict[str, str] = {}
+
+    def follow() -> None:
+        start = max([0, *stamps])
+        try:
+            page = logs.filter_log_events(logGroupName="/aws/lambda/followed", startTime=start)
+        except logs.exceptions.ResourceNotFoundException:
+            return
+        for event in page["events"]:
+            seen.setdefault(event["eventId"], event["message"])
+            stamps.add(event["timestamp"])
+
+    def has_seen(text: str) -> bool:
+        follow()
+        return any(message.startswith(text) for message in seen.values())
+
+    stamps: set[int] = set()
     with ThreadPoolExecutor(1) as pool:
-        running_call = pool.submit(raw, "Invoke", {"FunctionName": "followed"})
-        start = 0
-        while time.monotonic() - began < 20 and not any("REPORT" in t for t, _ in seen.values()):
-            try:
-                page = logs.filter_log_events(logGroupName="/aws/lambda/followed", startTime=start)
-            except logs.exceptions.ResourceNotFoundException:
-                continue
-            for event in page["events"]:
-                seen.setdefault(event["eventId"], (event["message"], time.monotonic() - began))
-                start = max(start, event["timestamp"])
-            time.sleep(0.02)
-        running_call.result()
-    lines = [(text, when) for text, when in seen.values() if text.startswith("line")]
-    assert [text for text, _ in lines] == [f"line {number}\n" for number in range(5)]
-    assert lines[4][1] - lines[0][1] > 0.9, "lines are there while it runs, not at its end"
+        payload = json.dumps(gate.url)
+        running_call = pool.submit(client.invoke, FunctionName="followed", Payload=payload)
+        try:
+            for number in range(3):
+                wait_for(lambda number=number: has_seen(f"line {number}\n"), f"line {number}")
+                assert not running_call.done()
+                gate.open(1)
+        finally:
+            gate.open(3)
+        assert "FunctionError" not in running_call.result()
+        wait_for(lambda: has_seen("REPORT"), "the report")
+    lines = [text for text in seen.values() if text.startswith("line")]
+    assert lines == [f"line {number}\n" for number in range(3)]
 
 
 def test_boto3s_waiters_wait_for_what_they_say(server: RunningServer) -> None:

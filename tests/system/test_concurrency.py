@@ -10,7 +10,6 @@ import json
 import os
 import signal
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -19,23 +18,25 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.conftest import RunningServer, running
+from tests.gate import Gate
 from tests.system.host import (
     connection,
     connections_held,
     environments,
     get_json,
+    own_interfaces,
     start_ticks,
     wait_for,
     zygotes,
 )
-from tests.system.sleepy import SLEEPY, alive, begin_sleeping, begun, call
+from tests.system.sleepy import SLEEPY, alive, begun, call, held
 
 
 def test_more_than_the_accounts_concurrency_is_throttled_exactly(tmp_path: Path) -> None:
     with running(tmp_path / "data", "--concurrency", "2") as server:
         client = server.create("two", SLEEPY, Timeout=30)
         server.create("other", SLEEPY)
-        with begin_sleeping(server, client, "two", 2.0, count=2) as calls:
+        with held(server, client, "two", count=2) as release:
             for name in ("two", "other", "two"):
                 with pytest.raises(client.exceptions.TooManyRequestsException) as caught:
                     client.invoke(FunctionName=name)
@@ -43,23 +44,29 @@ def test_more_than_the_accounts_concurrency_is_throttled_exactly(tmp_path: Path)
                 assert answer["ResponseMetadata"]["HTTPStatusCode"] == 429
                 assert answer["Reason"] == "ConcurrentInvocationLimitExceeded"
                 assert answer["Error"]["Message"] == "Rate Exceeded."
-            assert not any(one.done() for one in calls)
-            assert [one.result()[1] for one in calls] == [2.0, 2.0]
+            assert len(release()) == 2
         assert call(client, "other")[1] == 0
         bill = get_json(server, "/_lambent/bill")["functions"]
         assert (bill["two"]["Invocations"], bill["two"]["Throttles"]) == (2, 2)
         assert (bill["other"]["Invocations"], bill["other"]["Throttles"]) == (1, 1)
 
+        gate = Gate(server)
+
         def burst(_: int) -> str:
             try:
-                call(client, "two", {"s": 0.5})
+                call(client, "two", {"gate": gate.url})
             except client.exceptions.TooManyRequestsException:
                 return "throttled"
             return "ran"
 
         with ThreadPoolExecutor(8) as pool:
-            results = list(pool.map(burst, range(8)))
-        assert 2 <= results.count("ran") <= 4, results
+            calls = [pool.submit(burst, number) for number in range(8)]
+            try:
+                wait_for(lambda: sum(one.done() for one in calls) == 6, "six to be throttled")
+            finally:
+                gate.open(8)
+            results = [one.result() for one in calls]
+        assert (results.count("ran"), results.count("throttled")) == (2, 6)
         assert alive(server) <= 3
 
 
@@ -67,8 +74,7 @@ def test_an_environment_that_is_idle_for_the_idle_time_out_ends(tmp_path: Path) 
     with running(tmp_path / "data", "--idle-timeout", "1s", "--parked", "0") as server:
         client = server.create("short-lived", SLEEPY)
         first = call(client, "short-lived")[0]
-        assert alive(server) == 1
-        wait_for(lambda: alive(server) == 0, "the environment to end", timeout_s=5)
+        wait_for(lambda: alive(server) == 0, "the environment to end")
         wait_for(lambda: not environments(server.pid), "its process to end")
         assert call(client, "short-lived")[0] != first
 
@@ -81,17 +87,20 @@ def test_environments_that_ended_leave_no_descriptor_and_no_network_behind(
         client = server.create("many-short", SLEEPY, Timeout=30)
         call(client, "many-short")
         wait_for(lambda: alive(server) == 0, "the first environment to end")
-        before = len(os.listdir(f"/proc/{server.pid}/fd"))
-        interfaces = len(os.listdir("/sys/class/net"))
-        with ThreadPoolExecutor(12) as pool:
-            list(pool.map(lambda _: call(client, "many-short", {"s": 0.5}), range(12)))
+        before = descriptors(server)
+        with held(server, client, "many-short", count=12) as release:
+            release()
         wait_for(lambda: alive(server) == 0, "the environments to end")
-        client.close()
         wait_for(
-            lambda: len(os.listdir(f"/proc/{server.pid}/fd")) <= before + 2,
+            lambda: descriptors(server) <= before + 2,
             "their descriptors to be closed",
         )
-        wait_for(lambda: len(os.listdir("/sys/class/net")) <= interfaces, "their interfaces to go")
+        wait_for(lambda: not own_interfaces(server), "their interfaces to go")
+
+
+def descriptors(server: RunningServer) -> int:
+    """Open ones of the server, without connections of clients, which end when those like."""
+    return len(os.listdir(f"/proc/{server.pid}/fd")) - len(connections_held(server))
 
 
 def test_no_more_environments_than_the_ceiling_and_idle_ones_make_room(tmp_path: Path) -> None:
@@ -101,11 +110,11 @@ def test_no_more_environments_than_the_ceiling_and_idle_ones_make_room(tmp_path:
         for name in ("a", "b", "c", "a", "b", "c"):
             call(client, name)
             assert alive(server) <= 2
-        with begin_sleeping(server, client, "a", 1.5, count=2) as calls:
+        with held(server, client, "a", count=2) as release:
             with pytest.raises(client.exceptions.TooManyRequestsException):
                 call(client, "b")
             assert alive(server) == 2
-            assert [one.result()[1] for one in calls] == [1.5, 1.5]
+            assert len(release()) == 2
         assert call(client, "b")[1] == 0
 
 
@@ -151,14 +160,13 @@ def handler(event, context):
     call(client, "beside")
     with ThreadPoolExecutor(1) as pool:
         flooding = pool.submit(call, client, "flood", {"s": 2})
-        slowest = 0.0
+        served = 0
         while not flooding.done():
-            began = time.monotonic()
             call(client, "beside")
-            slowest = max(slowest, time.monotonic() - began)
+            served += not flooding.done()
         flooding.result()
-    print(f"slowest beside the flood: {slowest * 1000:.0f} ms")
-    assert slowest < 2, "an invocation beside the flood waited for it"
+    print(f"{served} served beside the flood")
+    assert served > 0, "an invocation beside the flood waited for it"
 
 
 def kill_and_wait(pids: list[int]) -> None:
@@ -174,17 +182,17 @@ def kill_and_wait(pids: list[int]) -> None:
 
 def test_an_environment_killed_from_outside_answers_and_the_next_works(tmp_path: Path) -> None:
     with running(tmp_path / "data", "--parked", "0") as server:
-        client = server.create("victim", SLEEPY, Timeout=30)
+        client = server.create("victim", SLEEPY, Timeout=300)
         call(client, "victim")
         kill_and_wait(environments(server.pid))
         wait_for(lambda: alive(server) == 0, "the server to notice")
         assert call(client, "victim")[1] == 0, "an idle one that died is not used"
         with ThreadPoolExecutor(1) as pool:
             before = begun(server, "victim")
-            killed = pool.submit(client.invoke, FunctionName="victim", Payload=b'{"s": 25}')
+            killed = pool.submit(client.invoke, FunctionName="victim", Payload=b'{"s": 250}')
             wait_for(lambda: begun(server, "victim") > before, "the invocation to begin")
             kill_and_wait(environments(server.pid))
-            answer = killed.result(timeout=5)
+            answer = killed.result(timeout=60)
         assert answer["FunctionError"] == "Unhandled"
         result = json.loads(answer["Payload"].read())
         request_id = answer["ResponseMetadata"]["RequestId"]
@@ -194,21 +202,21 @@ def test_an_environment_killed_from_outside_answers_and_the_next_works(tmp_path:
             "signal: killed",
         }
         assert call(client, "victim")[1] == 0
-        assert alive(server) == 1
+        wait_for(lambda: alive(server) == 1, "one environment alone to be counted")
 
 
 def test_a_zygote_that_is_killed_is_replaced(tmp_path: Path) -> None:
     with running(tmp_path / "data") as server:
-        client = server.create("orphan", SLEEPY, Timeout=30)
+        client = server.create("orphan", SLEEPY, Timeout=300)
         call(client, "orphan")
         with ThreadPoolExecutor(1) as pool:
             before = begun(server, "orphan")
-            running_call = pool.submit(client.invoke, FunctionName="orphan", Payload=b'{"s": 20}')
+            running_call = pool.submit(client.invoke, FunctionName="orphan", Payload=b'{"s": 250}')
             wait_for(lambda: begun(server, "orphan") > before, "the invocation to begin")
             kill_and_wait(zygotes(server.pid))
-            answer = running_call.result(timeout=5)
+            answer = running_call.result(timeout=60)
         assert answer["FunctionError"] == "Unhandled"
-        wait_for(lambda: works(client, "orphan"), "the function to run again", timeout_s=10)
+        wait_for(lambda: works(client, "orphan"), "the function to run again")
         server.create("after-zygote", SLEEPY)
         assert call(client, "after-zygote")[1] == 0
 

@@ -161,7 +161,7 @@ def test_configurations_survive_20_kills_as_they_were_acknowledged(tmp_path: Pat
             thread.start()
             time.sleep(chance.uniform(0.02, RUN_S_MAX))
             server.kill()
-            thread.join(30)
+            thread.join(120)
             assert not writer.failure, f"seed {SEED}: {writer.failure}"
             server.start()
             writer.settle(server.client("lambda"))

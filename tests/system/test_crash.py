@@ -29,7 +29,7 @@ from tests.system.host import Traces
 SEED = int(os.environ.get("LAMBENT_TEST_SEED", "20260"))
 ROUNDS = 50
 WRITERS = 4
-TIME_MAX_S = 130.0
+TIME_MAX_S = 500.0
 RUN_S_MAX = 0.5
 NAMES = ("a", "b")
 TRUST = '{"Version": "2012-10-17", "Statement": []}'
@@ -411,7 +411,7 @@ def invoke_one(server: RunningServer, found: dict[str, State], chance: random.Ra
         assert digest(value) == code
 
 
-@pytest.mark.timeout(200)
+@pytest.mark.timeout(600)
 def test_what_was_acknowledged_survives_50_kills_and_nothing_else_is_there(
     tmp_path: Path,
 ) -> None:
@@ -462,7 +462,7 @@ def begin_writing(
 
 def end_writing(writers: list[Writer], threads: list[threading.Thread]) -> None:
     for thread in threads:
-        thread.join(20)
+        thread.join(120)
         assert not thread.is_alive(), "a client still waits for a server that is gone"
     for writer in writers:
         assert not writer.failure, writer.failure

@@ -96,7 +96,7 @@ def test_every_message_of_a_mapped_queue_runs_across_20_kills_and_groups_in_orde
             time.sleep(chance.uniform(0.05, RUN_S_MAX))
             server.kill()
             for sender in senders:
-                sender.join(30)
+                sender.join(120)
                 assert not sender.failure, f"round {number}, seed {SEED}: {sender.failure}"
                 acknowledged.extend(sender.acknowledged)
             server.start()

@@ -138,7 +138,7 @@ def test_s3_loses_no_acknowledged_object_and_none_of_its_events_across_10_kills(
             time.sleep(chance.uniform(0.05, RUN_S_MAX))
             server.kill()
             for putter in putters:
-                putter.join(30)
+                putter.join(120)
                 assert not putter.failure, f"round {number}, seed {SEED}: {putter.failure}"
                 put.update(putter.done)
             server.start()

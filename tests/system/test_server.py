@@ -41,13 +41,13 @@ def test_sigterm_lets_what_runs_finish_takes_nothing_new_and_leaves_nothing(
         client = server.create("drained", SLEEPY, Timeout=20)
         server.create("idle", SLEEPY)
         call(client, "idle")
-        with begin_sleeping(server, client, "drained", 2.0, count=2) as calls:
+        with begin_sleeping(server, client, "drained", 4.0, count=2) as calls:
             traces.watch(server)
             server.process.send_signal(signal.SIGTERM)  # type: ignore[union-attr]
-            wait_for(lambda: refuses(server), "an end of listening", timeout_s=2)
+            wait_for(lambda: refuses(server), "an end of listening")
             assert not any(one.done() for one in calls)
-            assert [one.result()[1] for one in calls] == [2.0, 2.0]
-        assert server.process.wait(10) == 0  # type: ignore[union-attr]
+            assert [one.result()[1] for one in calls] == [4.0, 4.0]
+        assert server.process.wait(60) == 0  # type: ignore[union-attr]
     finally:
         server.kill()
     traces.assert_none()
@@ -76,15 +76,15 @@ def test_a_second_sigterm_does_not_wait_for_what_runs(tmp_path: Path) -> None:
     server = RunningServer(tmp_path / "data").start()
     traces = Traces(tmp_path)
     try:
-        client = server.create("long", SLEEPY, Timeout=60)
+        client = server.create("long", SLEEPY, Timeout=600)
         with ThreadPoolExecutor(1) as pool:
-            pool.submit(client.invoke, FunctionName="long", Payload=b'{"s": 50}')
+            pool.submit(client.invoke, FunctionName="long", Payload=b'{"s": 500}')
             wait_for(lambda: begun(server, "long"), "the invocation to begin")
             traces.watch(server)
             for _ in range(2):
                 server.process.send_signal(signal.SIGTERM)  # type: ignore[union-attr]
-                wait_for(lambda: refuses(server), "an end of listening", timeout_s=2)
-            assert server.process.wait(10) == 0  # type: ignore[union-attr]
+                wait_for(lambda: refuses(server), "an end of listening")
+            assert server.process.wait(60) == 0  # type: ignore[union-attr]
     finally:
         server.kill()
     traces.assert_none()
@@ -99,7 +99,7 @@ def test_an_idle_connection_does_not_hold_up_the_end(tmp_path: Path) -> None:
             half.sendall(b"POST /2015-03-31/functions HTTP/1.1\r\nhost: x\r\ncontent-le")
             began = time.monotonic()
             assert server.stop() == 0
-            assert time.monotonic() - began < 5
+            assert time.monotonic() - began < 15
     finally:
         server.kill()
 
@@ -112,7 +112,7 @@ def start_again(*arguments: str) -> subprocess.CompletedProcess[str]:
         [sys.executable, "-m", "lambent", "start", *arguments],
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=120,
     )
 
 
@@ -201,14 +201,14 @@ def stored(server: RunningServer) -> list[Path]:
 
 def test_a_reset_ends_what_runs_with_an_answer(tmp_path: Path) -> None:
     with running(tmp_path / "data", "--allow-reset") as server:
-        client = server.create("interrupted", SLEEPY, Timeout=60)
+        client = server.create("interrupted", SLEEPY, Timeout=600)
         with ThreadPoolExecutor(1) as pool:
             interrupted = pool.submit(
-                client.invoke, FunctionName="interrupted", Payload=b'{"s": 50}'
+                client.invoke, FunctionName="interrupted", Payload=b'{"s": 500}'
             )
             wait_for(lambda: begun(server, "interrupted"), "the invocation to begin")
             get_json(server, "/_lambent/reset", method="POST")
-            wait_for(interrupted.done, "an answer", timeout_s=5)
+            wait_for(interrupted.done, "an answer")
         server.create("interrupted", SLEEPY)
         assert call(client, "interrupted")[1] == 0
 

@@ -45,9 +45,11 @@ def free_port() -> int:
 @pytest.fixture(scope="module")
 def sides(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     folder = tmp_path_factory.mktemp("sides")
-    options = ("--sam-port", str(free_port()), "--rie", "sided=0", "--rie", "absent=0")
+    options = ("--sam-port", str(free_port()), "--rie", "sided=0", "--rie", "late=0")
+    options += ("--rie", "absent=0")
     with running(folder / "data", *options) as server:
-        server.create("sided", SOURCE, Timeout=1)
+        server.create("sided", SOURCE)
+        server.create("late", SOURCE, Timeout=1)
         yield server
 
 
@@ -62,7 +64,7 @@ def post(
 ) -> tuple[int, bytes]:
     request = urllib.request.Request(url + path, body, headers, method="POST")
     try:
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=120) as answer:
             return answer.status, answer.read()
     except urllib.error.HTTPError as error:
         with error:
@@ -86,7 +88,10 @@ def test_errors_on_the_emulators_port_have_the_emulators_form(sides: RunningServ
     url = emulator(sides, "sided")
     status, body = post(url, b'{"raise": true}')
     assert (status, json.loads(body)["errorType"]) == (200, "ValueError")
-    assert post(url, b'{"s": 5}') == (200, b"Task timed out after 1.00 seconds")
+    assert post(emulator(sides, "late"), b'{"s": 60}') == (
+        200,
+        b"Task timed out after 1.00 seconds",
+    )
     status, body = post(url, b'{"exit": true}')
     assert (status, json.loads(body)["errorType"]) == (502, "Runtime.ExitError")
     assert post(url, b"{}", "/2015-03-31/functions/other/invocations")[0] == 404
@@ -108,7 +113,8 @@ def test_clients_of_sams_local_lambda_find_the_same_functions(sides: RunningServ
     )
     answer = client.invoke(FunctionName="sided", Payload=b'{"b": 2}')
     assert json.load(answer["Payload"])["event"] == {"b": 2}
-    assert [one["FunctionName"] for one in client.list_functions()["Functions"]] == ["sided"]
+    listed = [one["FunctionName"] for one in client.list_functions()["Functions"]]
+    assert listed == ["late", "sided"]
 
 
 def refused(tmp_path: Path, *options: str) -> str:
@@ -116,7 +122,7 @@ def refused(tmp_path: Path, *options: str) -> str:
         [*START, "--data-dir", str(tmp_path / "data"), *options],
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=120,
     )
     assert done.returncode in (1, 2)
     assert "ready" not in done.stdout

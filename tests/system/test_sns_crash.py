@@ -164,7 +164,7 @@ def test_sns_loses_nothing_that_was_published_across_10_kills(tmp_path: Path) ->
                 time.sleep(chance.uniform(0.05, RUN_S_MAX))
                 server.kill()
                 for one in publishers:
-                    one.join(30)
+                    one.join(120)
                     assert not one.failure, f"round {number}, seed {SEED}: {one.failure}"
                     published[0].extend(one.done[0])
                     published[1].extend(one.done[1])

@@ -116,7 +116,7 @@ def test_sqs_keeps_every_acknowledged_send_and_deletion_across_10_kills(tmp_path
             time.sleep(chance.uniform(0.05, RUN_S_MAX))
             server.kill()
             for worker in workers:
-                worker.join(30)
+                worker.join(120)
                 assert not worker.failure, f"round {number}, seed {SEED}: {worker.failure}"
             for sender in senders:
                 sent.update(sender.done)

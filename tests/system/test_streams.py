@@ -36,7 +36,7 @@ class RawStream:
     """A stream read by hand: as fast, as slowly or as little as a test wants."""
 
     def __init__(self, server: RunningServer, name: str, event: Any) -> None:
-        self.connection = socket.create_connection(("127.0.0.1", server.port), timeout=60)
+        self.connection = socket.create_connection(("127.0.0.1", server.port), timeout=120)
         body = json.dumps(event).encode()
         self.connection.sendall(
             b"POST /2021-11-15/functions/%b/response-streaming-invocations HTTP/1.0\r\n"
@@ -109,9 +109,10 @@ def test_a_client_that_does_not_read_stops_the_functions_writes(tmp_path: Path) 
     with running(tmp_path / "data", *FASTEST) as server:
         server.create("streams-slow", BLOCKS, Timeout=2)
         server.create("streams-other", "def handler(event, context):\n    return 1\n")
+        client = server.client("lambda")
+        assert client.invoke(FunctionName="streams-other")["Payload"].read() == b"1"  # it is warm
         before = resident_bytes(server.pid)
         stream = RawStream(server, "streams-slow", {"count": 200, "size": 65_536 * 16})
-        client = server.client("lambda")
         assert client.invoke(FunctionName="streams-other")["Payload"].read() == b"1"
         wait_for(lambda: events_of(server, "streams-slow", "timed"), "the line of the time-out")
         assert resident_bytes(server.pid) - before < 24 * MIB
