@@ -42,11 +42,15 @@ def get_client(folder: Path) -> Path:
 
 
 def compile_java(
-    sources: Sequence[Path], folder: Path, class_path: Sequence[Path] = ()
+    sources: Sequence[Path], folder: Path, class_path: Sequence[Path] = (), release: str = ""
 ) -> dict[str, bytes]:
-    """Name → bytes of each class, for the oldest Java of this host and all that are newer."""
+    """Name → bytes of each class, for Java `release` and all that are newer.
+
+    By default for the oldest JDK of this host, which compiles.
+    """
     javac = next(iter(find_jdks().values())).executable.parent / "javac"
     command = [str(javac), "-proc:none", "-d", str(folder), "-J-XX:TieredStopAtLevel=1"]
+    command += ["--release", release] if release else []
     command += ["-cp", os.pathsep.join(str(path) for path in class_path)]
     done = subprocess.run(
         [*command, *map(str, sources)],

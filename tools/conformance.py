@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from tests.conformance.runtimes import versions
 
 from lambent.runtime.catalogue import FAMILIES
 
@@ -14,7 +16,9 @@ PAGE = ROOT / "docs" / "conformance.md"
 HEAD = """# Conformance: every runtime, the same Lambda
 
 Written by `make conformance`, which runs `tests/conformance` on the runtimes of the host it runs
-on. ✓: the case passes; ✗: it fails; –: the runtime was not on that host, so nothing was run.
+on: those that `lambent runtimes` lists there, and those that LAMBENT_PYTHONS, LAMBENT_NODES,
+LAMBENT_RUBIES and LAMBENT_JAVAS name. ✓: the case passes; ✗: it fails; –: the runtime was not on
+that host, so nothing was run.
 
 """
 MARKS = {"passed": "✓", "failed": "✗", "skipped": "–"}
@@ -33,24 +37,25 @@ class Results:
             self.outcomes[case.removeprefix("test_"), runtime] = report.outcome
 
 
-def format_table(outcomes: dict[tuple[str, str], str]) -> str:
-    """The page; a row for each runtime that Lambent knows."""
+def format_table(outcomes: dict[tuple[str, str], str], run_by: Mapping[str, str]) -> str:
+    """The page; a row for each runtime that Lambent knows. `run_by`: runtime → exact version."""
     cases = list(dict.fromkeys(case for case, _ in outcomes))
     lines = [
-        "| runtime | " + " | ".join(case.replace("_", " ") for case in cases) + " |",
-        "| --- |" + " :-: |" * len(cases),
+        "| runtime | version run | " + " | ".join(case.replace("_", " ") for case in cases) + " |",
+        "| --- | --- |" + " :-: |" * len(cases),
     ]
     for family in FAMILIES.values():
         for runtime in family.RUNTIMES:
             marks = [MARKS[outcomes.get((case, runtime), "skipped")] for case in cases]
-            lines.append(f"| {runtime} | " + " | ".join(marks) + " |")
+            cells = [runtime, run_by.get(runtime, "–"), *marks]
+            lines.append("| " + " | ".join(cells) + " |")
     return HEAD + "\n".join(lines) + "\n"
 
 
 def main() -> int:
     results = Results()
     code = pytest.main(["-q", str(ROOT / "tests" / "conformance")], plugins=[results])
-    PAGE.write_text(format_table(results.outcomes), encoding="utf-8")
+    PAGE.write_text(format_table(results.outcomes, versions()), encoding="utf-8")
     sys.stdout.write(f"wrote {PAGE.relative_to(ROOT)}\n")
     return int(code)
 

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from lambent.domain.interpreter import Interpreter
 from lambent.runtime.catalogue import RUNTIMES, find_runtimes
+from lambent.runtime.families import java
 from tests import dotnets
 from tests.javas import compile_java, core_jar, find_jdks
 
 FUNCTIONS = Path(__file__).parent / "functions"
+GO_CLIENT = FUNCTIONS.parent.parent / "execution" / "clients" / "go"
+"""A module that asks for AWS's client for Go; only its go.mod and go.sum are taken."""
+GO_TIMEOUT_S = 400
+OLDEST_JAVA = "8"
+NAMED_BY = {"python": "LAMBENT_PYTHONS", "nodejs": "LAMBENT_NODES", "ruby": "LAMBENT_RUBIES"}
+"""Family → the setting that names more of its interpreters, which the server reads as well."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +43,24 @@ def one_file(source: str, name: str) -> Callable[[Path, Path], Mapping[str, byte
 
 
 def java_classes(folder: Path, client: Path) -> Mapping[str, bytes]:
-    return compile_java([FUNCTIONS / "App.java"], folder, [core_jar(client)])
+    return compile_java([FUNCTIONS / "App.java"], folder, [core_jar(client)], OLDEST_JAVA)
+
+
+def go_program(folder: Path, _client: Path) -> Mapping[str, bytes]:
+    """The program that the handler of go1.x names, with AWS's client for Go in it."""
+    for source in (FUNCTIONS / "main.go", GO_CLIENT / "go.mod", GO_CLIENT / "go.sum"):
+        shutil.copy(source, folder)
+    built = subprocess.run(
+        ["go", "build", "-o", "app", "."],
+        cwd=folder,
+        env={**os.environ, "CGO_ENABLED": "0"},
+        capture_output=True,
+        text=True,
+        timeout=GO_TIMEOUT_S,
+        check=False,
+    )
+    assert built.returncode == 0, built.stderr
+    return {"app": (folder / "app").read_bytes()}
 
 
 def csharp(folder: Path, _client: Path) -> Mapping[str, bytes]:
@@ -85,19 +112,58 @@ LANGUAGES = (
         error_type="ValueError",
         files=one_file("provided.py", "bootstrap"),
     ),
+    Language(prefix="go", handler="app", error_type="PurposeError", files=go_program),
 )
 
 
 def found() -> dict[str, Language]:
     """Runtime → its language, of the runtimes that this host has."""
-    runtimes = {*find_runtimes({"nodejs": os.environ.get("LAMBENT_NODES", "")}, os.environ)}
-    runtimes.update(find_jdks())  # the client that Java needs besides is fetched by a fixture
+    here = {*_interpreters()}
     if dotnets.AVAILABLE:  # a fixture fetches it
-        runtimes.add(dotnets.RUNTIME)
+        here.add(dotnets.RUNTIME)
+    if shutil.which("go") is None:
+        here.discard("go1.x")
     return {
         runtime: language
         for runtime in RUNTIMES
-        if runtime in runtimes
+        if runtime in here
         for language in LANGUAGES
         if runtime.startswith(language.prefix)
     }
+
+
+def versions() -> dict[str, str]:
+    """Runtime → what its function is run by, exactly; of the runtimes of `found`."""
+    here = _interpreters()
+    told = {runtime: one.version or _ask(one.executable) for runtime, one in here.items()}
+    told.update(dict.fromkeys(("provided", "provided.al2", "provided.al2023"), _script()))
+    told["go1.x"] = _go()
+    told[dotnets.RUNTIME] = dotnets.VERSION
+    return {runtime: told[runtime] for runtime in found()}
+
+
+def _interpreters() -> dict[str, Interpreter]:
+    settings = {family: os.environ.get(name, "") for family, name in NAMED_BY.items()}
+    here = find_runtimes(settings, os.environ)
+    if find_jdks():  # to compile the function; the client that it needs is fetched by a fixture
+        here.update(java.find_javas(os.environ.get("LAMBENT_JAVAS", ""), os.environ))
+    return here
+
+
+def _script() -> str:
+    return f"a script of Python {_ask(Path('/usr/bin/python3'))}"
+
+
+def _go() -> str:
+    client = (GO_CLIENT / "go.mod").read_text().split()[-1]
+    return f"aws-lambda-go {client}, Go {_ask(Path('go'), 'version')}"
+
+
+def _ask(program: Path, option: str = "--version") -> str:
+    """The first word with a digit in what it says of itself; `` where it is not there."""
+    try:
+        said = subprocess.run([program, option], capture_output=True, text=True, check=False)
+    except OSError:
+        return ""
+    words = [word for word in said.stdout.split() if any(map(str.isdigit, word))]
+    return words[0].removeprefix("go") if words else ""

@@ -1,6 +1,7 @@
 """One function in every language: whatever the runtime, Lambda behaves the same.
 
-Each test is a row of docs/conformance.md, each runtime found on the host a column.
+Each test is a column of docs/conformance.md, each runtime found on the host a row; LAMBENT_PYTHONS,
+LAMBENT_NODES, LAMBENT_RUBIES and LAMBENT_JAVAS name more of them.
 Sources: facts, 'Quotas', 'Function error payloads', 'Environment', 'Logs'.
 """
 

@@ -1,24 +1,29 @@
 import com.amazonaws.services.lambda.runtime.Context;
 import com.amazonaws.services.lambda.runtime.RequestHandler;
 import java.io.IOException;
+import java.lang.management.ManagementFactory;
 import java.nio.ByteBuffer;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.Paths;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collections;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 
+/** In the Java of release 8, so that every release runs the same classes. */
 public class App implements RequestHandler<Object, Object> {
     private static int count = 0;
 
     @Override
     public Object handleRequest(Object event, Context context) {
         count += 1;
-        Map<?, ?> fields = event instanceof Map ? (Map<?, ?>) event : Map.of();
+        Map<?, ?> fields = event instanceof Map ? (Map<?, ?>) event : Collections.emptyMap();
         Object which = fields.get("case");
         try {
             return which == null ? event : answer((String) which, fields, context);
@@ -45,26 +50,39 @@ public class App implements RequestHandler<Object, Object> {
             case "context":
                 return describe(context);
             case "layer":
-                return Files.readString(Path.of("/opt/layer.txt"));
+                return new String(Files.readAllBytes(Paths.get("/opt/layer.txt")));
             case "log":
                 System.out.println("printed by the function");
                 return null;
             case "size":
-                return "x".repeat(((Number) fields.get("size")).intValue());
+                return text(((Number) fields.get("size")).intValue());
             case "state":
-                return Map.of("count", count, "pid", ProcessHandle.current().pid());
+                return state();
             case "tmp":
-                Path kept = Path.of("/tmp/kept");
-                Files.writeString(
-                        kept, "x", StandardOpenOption.CREATE, StandardOpenOption.APPEND);
+                Path kept = Paths.get("/tmp/kept");
+                Files.write(
+                        kept, new byte[1], StandardOpenOption.CREATE, StandardOpenOption.APPEND);
                 return Files.size(kept);
             case "read-only":
-                return write(Path.of("/var/task/new"));
+                return write(Paths.get("/var/task/new"));
             case "cwd":
-                return Path.of("").toAbsolutePath().toString();
+                return Paths.get("").toAbsolutePath().toString();
             default:
                 return null;
         }
+    }
+
+    private static Object state() {
+        Map<String, Object> answer = new HashMap<>();
+        answer.put("count", count);
+        answer.put("pid", ManagementFactory.getRuntimeMXBean().getName()); // pid@host
+        return answer;
+    }
+
+    private static String text(int size) {
+        char[] letters = new char[size];
+        Arrays.fill(letters, 'x');
+        return new String(letters);
     }
 
     /** The heap alone would end in an OutOfMemoryError: so most of it, and then what is beside. */

@@ -84,6 +84,28 @@ def test_configuration_that_lies_outside_of_a_java_is_needed_too(tmp_path: Path)
     assert java.find_javas("", {}, root=str(tmp_path))["java17"].needs == (kept,)
 
 
+def test_debians_java_8_which_has_no_release_file_tells_its_version_in_its_binary(
+    tmp_path: Path,
+) -> None:
+    """Of openjdk-8-jre-headless: bin/java is a link into jre, whose settings are links to /etc."""
+    home = tmp_path / "usr/lib/jvm/java-8-openjdk-amd64"
+    executable = install_java(home / "jre", "0")
+    (home / "jre/release").unlink()
+    executable.write_bytes(ELF + b"1.8\x001.8.0_504-8u504-ga-1-b01\x00java\x00")
+    (home / "bin").mkdir()
+    (home / "bin/java").symlink_to(executable)
+    (home / "jre/conf").rename(home / "jre/lib")
+    kept = tmp_path / "etc/java-8-openjdk"
+    (kept / "security").mkdir(parents=True)
+    (home / "jre/lib/security/java.security").rename(kept / "security/java.security")
+    (home / "jre/lib/security/java.security").symlink_to(kept / "security/java.security")
+    found = java.find_javas("", {}, root=str(tmp_path))["java8.al2"]
+    assert (found.version, found.executable) == ("8.0_504", executable)
+    assert found.needs == (kept,)
+    executable.write_bytes(ELF)
+    assert java.find_javas("", {}, root=str(tmp_path)) == {}
+
+
 def test_no_java_is_there_until_the_client_is(tmp_path: Path) -> None:
     install_java(tmp_path / "opt/java", "17.0.15")
     client = tmp_path / "a, folder"

@@ -30,6 +30,8 @@ CLIENT = "client="
 """Begins the end of the setting: the folder whose `lib` holds the client."""
 
 _RELEASE = re.compile(r'^JAVA_VERSION="(?:1\.)?((\d+)[^"]*)"', re.MULTILINE)
+_BUILT_8 = re.compile(rb"\x001\.(8\.0_\d+)[^\x00]*\x00")
+"""In the binary of a Java 8, which is told its own version when it is compiled."""
 _HEAP_SHARE = 0.85
 _BESIDE_THE_HEAP_MIB = 80
 """[own] Classes, compiled code, stacks: of a small function they are the greater part."""
@@ -109,25 +111,35 @@ def _inspect(executable: Path) -> Interpreter | None:
     home = executable.parent.parent
     if executable.parent.name != "bin" or not is_elf(executable):
         return None
-    release = _RELEASE.search((home / "release").read_text(encoding="utf-8", errors="replace"))
-    if release is None:
-        return None
-    runtime = "java8.al2" if release[2] == "8" else f"java{release[2]}"
+    version = _version(executable)
+    number = version.partition(".")[0]
+    runtime = "java8.al2" if number == "8" else f"java{number}"
     if runtime not in RUNTIMES:
         return None
     return Interpreter(
         runtime=runtime,
-        version=release[1],
+        version=version,
         executable=executable,
         prefix=home,
         needs=_configuration(home),
     )
 
 
+def _version(executable: Path) -> str:
+    """By the file `release`, which Debian's Java 8 does not have; `` where nothing tells."""
+    try:
+        told = (executable.parent.parent / "release").read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError:
+        built = _BUILT_8.search(executable.read_bytes())
+        return built[1].decode() if built else ""
+    release = _RELEASE.search(told)
+    return release[1] if release else ""
+
+
 def _configuration(home: Path) -> tuple[Path, ...]:
     """Packages of distributions keep it elsewhere, as in /etc/java-17-openjdk, and link to it."""
-    for security in (home / "conf" / "security", home / "jre" / "lib" / "security"):
-        file = security / "java.security"
+    for security in ("conf/security", "lib/security", "jre/lib/security"):
+        file = home / security / "java.security"
         if file.exists():
             kept = file.resolve().parent.parent
             return () if kept.is_relative_to(home.resolve()) else (kept,)
