@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Callable
+from typing import cast
 
 from lambent.environment.output import OutputLog
 from lambent.runtime.frames import FrameDecoder, Kind, ProtocolError
 
 DIRECT_SEND_BYTES_MAX = 64 * 1024
+READ_BYTES = 64 * 1024
 
 
 class Farewell(asyncio.Protocol):
@@ -39,6 +42,22 @@ class Farewell(asyncio.Protocol):
                     self._out.record(payload)
         except ProtocolError:
             self._over = True
+
+
+class Opening(asyncio.Protocol):
+    """Gives a connection to `taker` once it is made, unless it is not wanted any more."""
+
+    def __init__(self, taker: asyncio.Protocol, is_wanted: Callable[[], bool]) -> None:
+        self._taker = taker
+        self._is_wanted = is_wanted
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        opened = cast(asyncio.Transport, transport)
+        if self._is_wanted():
+            opened.set_protocol(self._taker)
+            self._taker.connection_made(opened)
+        else:
+            opened.abort()
 
 
 # Takes over a channel that is being given up: nothing that still comes from it matters.
@@ -78,6 +97,19 @@ class Channel:
                 return
             frame = frame[sent:]
         transport.write(frame)
+
+    def read_rest(self) -> bytes:
+        """What lies there still, of one whose end is not waited for."""
+        parts: list[bytes] = []
+        while self.transport is not None and self._socket is not None:
+            try:
+                part = self._socket.recv(READ_BYTES)
+            except OSError:  # there is no more, or nobody
+                break
+            if not part:
+                break
+            parts.append(part)
+        return b"".join(parts)
 
     def pause(self, wait_s: float) -> None:
         """Read nothing for so long."""

@@ -2,7 +2,8 @@
 
 It is the asyncio protocol of the sandbox's channel, so that a warm invocation costs one write and
 one read with no task in between. A runtime that speaks the Runtime API is heard by an HttpLink
-instead; its channel then only tells why it could not be started.
+instead; its channel then only tells why it could not be started. What a wrapper script starts may
+speak either: both are heard until one has said that it is ready.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ from typing import Protocol, cast
 from lambent.domain.function import FunctionVersion
 from lambent.domain.invocation import Invocation
 from lambent.environment import container_credentials, extension_api, http_link, telemetry_api
-from lambent.environment.channel import Channel, Farewell
+from lambent.environment.arrival import Ear
+from lambent.environment.channel import Channel, Farewell, Opening
 from lambent.environment.container_credentials import ContainerCredentials
 from lambent.environment.extended import Extended
 from lambent.environment.http_link import HttpLink
@@ -31,6 +33,7 @@ from lambent.environment.port_api import MANAGED, PortApi
 from lambent.environment.program import build_program
 from lambent.environment.raw_output import RawOutput
 from lambent.environment.telemetry import Telemetry
+from lambent.runtime.api.arrival import decide_link
 from lambent.runtime.api.extensions import Extension, ShutdownReason
 from lambent.runtime.families.start import Link
 from lambent.runtime.frames import Kind, ProtocolError, encode_invoke
@@ -102,8 +105,10 @@ class Guest(asyncio.Protocol):
         self._http: HttpLink | None = None
         self.raw = RawOutput(out, platform.loop)
         self._start = platform.launcher.start(version)
-        self.asks = self._start.link is Link.HTTP
+        self._settled: Link | None = None
+        self.asks = False
         """Whether the runtime asks for each invocation: it is free only once it has."""
+        self._port = PortApi()
         self._hears: http_link.Listener = host
         """Who is told what the runtime says: the host, or first its extensions."""
         self._extended: Extended | None = None
@@ -120,6 +125,9 @@ class Guest(asyncio.Protocol):
         """Take a sandbox and start the runtime in it."""
         self._generation += 1
         self._exit = None
+        self._settled = None if self._may_be_replaced else self._start.link
+        self.asks = self._settled is Link.HTTP
+        self._listen()
         self._platform.tasks.spawn(
             self._launch(self._generation), name=f"start {self._version.name}"
         )
@@ -203,7 +211,7 @@ class Guest(asyncio.Protocol):
         extended, self._extended = self._extended, None
         leaves = self.extends and sandbox is not None and not sandbox.exited.done()
         self.extends = False
-        self._hears = self._host
+        self._listen()
         if extended is not None and sandbox is not None and leaves:
             self._channel.hand_over(Farewell(self._out))
             self._leaving += 1
@@ -263,24 +271,56 @@ class Guest(asyncio.Protocol):
     def extend(self) -> None:
         assert self._extended is not None
         self.extends = True
-        self._hears = self._extended
+        self._listen()
 
     def hear(self, pipe: int, tap: Callable[[str], None]) -> None:
         self.raw.add(pipe, ExtensionOutput(self._out, tap))
 
     def adopt(self, frames: socket.socket | None) -> None:
         if frames is not None:
-            self._channel = Channel(self._loop, frames)
-            connecting = self._loop.create_connection(lambda: self, sock=frames)
+            channel = self._channel = Channel(self._loop, frames)
+            opening = Opening(self, lambda: self._channel is channel)
+            connecting = self._loop.create_connection(lambda: opening, sock=frames)
             self._platform.tasks.spawn(connecting, name=f"connect {self._version.name}")
 
     def lost(self, end: SandboxExit) -> None:
         if end.signal == signal.SIGKILL:  # for want of memory, perhaps: then all of it must end
             self._lose()
             return
-        self._exit = end
-        if self._channel.transport is None:
-            self._host.on_exit(end)
+        self._ended(end)
+
+    # How the runtime of a wrapper script speaks
+
+    @property
+    def _may_be_replaced(self) -> bool:
+        return bool(self._start.wrapper) and self._start.link is Link.FRAMES
+
+    @property
+    def _listener(self) -> http_link.Listener:
+        return self._extended if self.extends and self._extended is not None else self._host
+
+    def _listen(self) -> None:
+        if self._settled is None:
+            self._hears = Ear(Link.FRAMES, self._heard, self._host.on_read)
+        else:
+            self._hears = self._listener
+
+    def _heard(self, by: Link, kind: Kind, payload: bytes) -> None:
+        settled = decide_link(self._settled, by, kind)
+        if settled is not self._settled:
+            self._settle(settled)
+        self._listener.on_frame(kind, payload)
+
+    def _settle(self, link: Link | None) -> None:
+        self._settled = link
+        self.asks = link is Link.HTTP
+        self._listen()
+        if self.asks:
+            self._channel.drop()
+        elif self._http is not None:
+            self._http.close()
+            self._http = None
+            self._port.add(http_link.PREFIX, MANAGED)
 
     # The channel
 
@@ -312,7 +352,7 @@ class Guest(asyncio.Protocol):
         self._channel.transport = None
         if self._exit is not None:
             self._host.on_exit(self._exit)
-        elif not self.asks:
+        elif self._settled is Link.FRAMES:
             # It closed its channel: it serves no more, and its end, which follows, decides. One
             # that speaks the Runtime API never had it.
             if self._extended is not None and self._extended.supervises:
@@ -370,15 +410,17 @@ class Guest(asyncio.Protocol):
 
     def _serve(self, sandbox: Sandbox, names: tuple[str, ...]) -> None:
         """Have the APIs answer inside."""
-        version, port = self._version, PortApi()
+        version = self._version
+        port = self._port = PortApi()
         extended = self._extended = Extended(
             version, names, self, self._host, self._platform, self._telemetry
         )
         port.add(extension_api.PREFIX, extended.api)
         for prefix in telemetry_api.PREFIXES:
             port.add(prefix, extended.telemetry_api)
-        if self.asks:
-            self._http = HttpLink(version, self)
+        if self._settled is not Link.FRAMES:
+            either = Ear(Link.HTTP, self._heard, self.on_read)
+            self._http = HttpLink(version, self if self.asks else either)
             port.add(http_link.PREFIX, self._http)
         else:
             port.add(http_link.PREFIX, MANAGED)
@@ -394,7 +436,18 @@ class Guest(asyncio.Protocol):
     def _on_exit(self, generation: int, done: asyncio.Future[SandboxExit]) -> None:
         if generation != self._generation or done.cancelled():
             return
-        self._exit = done.result()
+        self._ended(done.result())
+
+    def _ended(self, end: SandboxExit) -> None:
+        """The runtime's process is no more; what it had sent before is told first."""
+        self._exit = end
+        if self._may_be_replaced:
+            # What its script started beside it may hold the channel longer.
+            generation = self._generation
+            self.data_received(self._channel.read_rest())
+            if generation != self._generation:
+                return
+            self._channel.drop()
         if self._channel.transport is None:
-            self._host.on_exit(self._exit)
-        # else: what it had sent before its end is read first; then the channel is lost
+            self._host.on_exit(end)
+        # else: it is read to its end, and lost

@@ -16,11 +16,11 @@ class PortApi:
     """An Application made of others."""
 
     def __init__(self) -> None:
-        self._parts: list[tuple[str, Application]] = []
+        self._parts: dict[str, Application] = {}
 
     def add(self, prefix: str, part: Application) -> None:
-        """Have `part` answer what begins with `prefix`."""
-        self._parts.append((prefix, part))
+        """Have `part` answer what begins with `prefix`, from now on where another one did."""
+        self._parts[prefix] = part
 
     def body_limit(self, method: str, path: str) -> int:
         return self._part(path).body_limit(method, path)
@@ -35,7 +35,7 @@ class PortApi:
         self._part(exchange.request.path).refuse(exchange, refusal)
 
     def _part(self, path: str) -> Application:
-        for prefix, part in self._parts:
+        for prefix, part in self._parts.items():
             if path.startswith(prefix):
                 return part
         return _NOTHING

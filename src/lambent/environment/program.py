@@ -134,6 +134,8 @@ def build_program(
     more: dict[str, object] = {"supervised": True} if supervised else {}
     if debugger is not None:
         environment |= debugger.variables(environment)
+    if start.wrapper:
+        more["wrapper"] = start.wrapper
     if start.commands:
         if start.link is Link.FRAMES:  # its bootstrap takes this away before the function runs
             environment[ARN_VARIABLE] = version.arn
@@ -148,8 +150,6 @@ def build_program(
                 **more,
             }
         ).encode()
-    if start.wrapper:
-        more["wrapper"] = start.wrapper
     if debugger is not None:
         more["debug"] = {"port": debugger.port, "folder": FOLDER}
     return json.dumps(

@@ -6,7 +6,7 @@ import asyncio
 import socket
 from typing import Any
 
-from lambent.environment.channel import Channel
+from lambent.environment.channel import Channel, Opening
 
 
 class Wire(asyncio.Transport):
@@ -94,3 +94,31 @@ def test_what_the_socket_does_not_take_at_once_goes_by_the_transport() -> None:
     ours.close()
     theirs.close()
     loop.close()
+
+
+def test_what_lies_in_a_channel_is_read_without_waiting_for_its_end() -> None:
+    near, far = socket.socketpair()
+    near.setblocking(False)
+    with near, far:
+        channel, _, loop = connected(near)
+        assert channel.read_rest() == b""
+        far.sendall(b"left")
+        assert channel.read_rest() == b"left"
+        far.sendall(b"more")
+        channel.drop()
+        assert channel.read_rest() == b""
+        loop.close()
+
+
+def test_a_connection_that_nobody_wants_any_more_is_dropped_once_it_is_made() -> None:
+    made: list[asyncio.BaseTransport] = []
+
+    class Taker(asyncio.Protocol):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            made.append(transport)
+
+    for wanted in (True, False):
+        wire = Wire()
+        Opening(Taker(), lambda wanted=wanted: wanted).connection_made(wire)  # type: ignore[misc]
+        assert (made == [wire], wire.closed) == (wanted, not wanted)
+        made.clear()

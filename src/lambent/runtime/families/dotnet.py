@@ -17,7 +17,7 @@ from pathlib import Path
 
 from lambent.domain.interpreter import Interpreter
 from lambent.runtime.families.search import is_elf, merge, names, parse_setting, search
-from lambent.runtime.families.start import Link, Start
+from lambent.runtime.families.start import WRAPPER, Link, Start
 
 RUNTIMES: tuple[str, ...] = ("dotnetcore3.1", "dotnet6", "dotnet8", "dotnet10")
 PROGRAM_DIR: Path | None = None
@@ -87,6 +87,7 @@ def start(
         commands=(("/bin/sh", "/var/runtime/start.sh"),),
         environment=environment,
         link=Link.FRAMES if ":" in handler else Link.HTTP,
+        wrapper=variables.get(WRAPPER, ""),
     )
 
 

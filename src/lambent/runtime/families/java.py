@@ -17,7 +17,7 @@ from pathlib import Path
 from lambent.domain.interpreter import Interpreter
 from lambent.runtime.families import java_client
 from lambent.runtime.families.search import is_elf, merge, names, parse_setting, search
-from lambent.runtime.families.start import Link, Start, wrapped
+from lambent.runtime.families.start import WRAPPER, Link, Start, wrapped
 
 RUNTIMES: tuple[str, ...] = (
     *("java8.al2", "java11", "java17", "java21", "java25"),
@@ -89,6 +89,7 @@ def start(
     return Start(
         commands=(wrapped(("/var/lang/bin/java", *chosen, java_client.MAIN, handler), variables),),
         link=Link.HTTP,
+        wrapper=variables.get(WRAPPER, ""),
     )
 
 

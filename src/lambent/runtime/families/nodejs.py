@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from lambent.domain.interpreter import Interpreter
-from lambent.runtime.families.start import Link, Start, wrapped
+from lambent.runtime.families.start import WRAPPER, Link, Start, wrapped
 
 RUNTIMES: tuple[str, ...] = tuple(f"nodejs{major}.x" for major in (18, 20, 22, 24, 26))
 PROGRAM_DIR: Path | None = Path(__file__).parent.parent / "nodejs"
@@ -71,6 +71,7 @@ def start(
             "/var/runtime/node_modules:/var/runtime:/var/task"
         },
         link=Link.FRAMES,
+        wrapper=variables.get(WRAPPER, ""),
     )
 
 

@@ -41,7 +41,8 @@ class Start:
     """What differs from the variables common to all; a function's own win over these."""
     link: Link
     wrapper: str = ""
-    """The script that starts the zygote's own program; of other programs it is part of commands."""
+    """The script that starts the program, of other programs than the zygote's own part of commands.
+    It may start another one in its stead, which then speaks the Runtime API."""
     directory: str | None = None
     """Of a container image: where the process starts, which has to be there."""
     brought: bool = False

@@ -20,13 +20,25 @@ _TO_DEFAULT = (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT, signal.SIGCHLD)
 _MACHINES = {b"\x3e\x00": "x86_64", b"\xb7\x00": "arm64"}
 _MACHINE_AT = slice(18, 20)
 
+# A shell's exit codes for what it cannot run.
+_IS_NO_PROGRAM = 126
+_NOT_FOUND = 127
+_SHELLS = ("/bin/bash", "/bin/sh")
+
 
 class NoDirectory(OSError):
     """The working directory of an image is not there."""
 
 
 def become(settings: Dict[str, Any]) -> NoReturn:
-    """Raises OSError with the program's path as `filename`."""
+    """Raises OSError with the program's path as `filename`.
+
+    With "wrapper" the program is begun by a script of the function's; where that cannot be run the
+    process ends as the bootstrap of AWS's runtimes does.
+    """
+    wrapper = settings.get("wrapper")
+    if wrapper:
+        _require_script(wrapper)
     if settings.get("directory") is None:
         path, command = _first(settings["commands"])
     else:
@@ -41,8 +53,34 @@ def become(settings: Dict[str, Any]) -> NoReturn:
     try:
         os.execve(path, command, settings["environment"])
     except OSError as error:
+        if path == wrapper:
+            _become_script(command, settings["environment"], error)
         error.filename = path
         raise
+
+
+def _require_script(path: str) -> None:
+    """Words and codes are those of AWS's bootstraps for Python and Node.js."""
+    if not os.path.isfile(path):
+        _leave(f"{path}: does not exist", _NOT_FOUND)
+    if not os.access(path, os.X_OK):
+        _leave(f"{path}: is not an executable", _IS_NO_PROGRAM)
+
+
+def _become_script(command: List[str], environment: Dict[str, str], error: OSError) -> NoReturn:
+    """What names no interpreter is executed by the shell, as by AWS's bootstrap in bash."""
+    if error.errno == errno.ENOEXEC:
+        shell = next(shell for shell in _SHELLS if os.path.exists(shell))
+        os.execve(shell, [shell, *command], environment)
+    missing = error.errno == errno.ENOENT  # its interpreter
+    _leave(
+        f"{command[0]}: {os.strerror(error.errno or 0)}", _NOT_FOUND if missing else _IS_NO_PROGRAM
+    )
+
+
+def _leave(text: str, status: int) -> NoReturn:
+    os.write(1, f"{text}\n".encode("utf-8", "surrogateescape"))
+    os._exit(status)
 
 
 def _first(commands: List[List[str]]) -> Tuple[str, List[str]]:

@@ -32,6 +32,7 @@ def become(channel: socket.socket, program: Dict[str, Any], bootstrap: str) -> N
         "commands": [[wrapper, sys.executable, bootstrap]],
         "environment": {**environment, _PROGRAM: json.dumps(program)},
         "link": "frames",
+        "wrapper": wrapper,
     }
     if channel.fileno() != _lambent_exec.CHANNEL_FD:
         os.dup2(channel.fileno(), _lambent_exec.CHANNEL_FD)
