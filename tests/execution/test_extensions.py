@@ -164,6 +164,7 @@ def test_an_external_extension_follows_the_whole_life_of_its_environment(
         assert event["invokedFunctionArn"].endswith(f":function:{name}")
         assert event["deadlineMs"] > 1_600_000_000_000
         assert event["tracing"]["type"] == "X-Amzn-Trace-Id"
+        assert event["tracing"]["value"].startswith("Root=1-")
     assert shutdown["eventType"] == "SHUTDOWN"
     assert shutdown["shutdownReason"] == "spindown"
     if kind == "frames":

@@ -38,7 +38,7 @@ class Invocation:
     client_context: bytes = b""
     """JSON, already decoded from base64; empty where there is none."""
     trace_id: bytes = b""
-    """X-Amzn-Trace-Id to pass on; empty where there is none."""
+    """X-Amzn-Trace-Id to pass on; empty until the invocation starts where the caller gave none."""
     log_tail: bool = False
     qualifier: str | None = None
     """As the caller named it: what the ARN that the function is told ends in."""

@@ -9,6 +9,7 @@ from lambent.domain.arns import Account
 from lambent.domain.errors import FunctionError, LambdaError
 from lambent.domain.function import FunctionVersion
 from lambent.domain.invocation import Invocation
+from lambent.domain.lineage import new_trace
 from lambent.environment.lifecycle import Phase
 from lambent.environment.output import OutputLog
 from lambent.environment.platform import Platform
@@ -60,6 +61,11 @@ class Journal:
         self.out.event(lines.format_snapshot_report(init_ms))
 
     def start(self, invocation: Invocation, wall_s: float) -> None:
+        """START. An invocation without a trace header gets one, as every one on AWS has.
+
+        With tracing PassThrough it is a root alone: aws/aws-xray-sdk-node#651, -java#409.
+        """
+        invocation.trace_id = invocation.trace_id or new_trace(invocation.request_id, wall_s)
         start = lines.format_start(invocation.request_id, self._version.version)
         if invocation.log_tail:
             self.out.start_tail()

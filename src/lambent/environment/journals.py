@@ -11,6 +11,7 @@ from lambent.clock import Clock
 from lambent.domain.arns import LATEST
 from lambent.domain.function import FunctionVersion
 from lambent.domain.invocation import Invocation
+from lambent.domain.lineage import new_trace
 from lambent.environment.journal import Journal
 from lambent.environment.lifecycle import Phase
 from lambent.environment.output import OutputLog
@@ -136,6 +137,7 @@ class JsonJournal(Journal):
         if self._version.tracing_mode == "Active":
             self._trace = Trace(invocation.trace_id, wall_s)
             invocation.trace_id = self._trace.value.encode("latin-1")
+        invocation.trace_id = invocation.trace_id or new_trace(invocation.request_id, wall_s)
         record = {"requestId": invocation.request_id, "version": self._version.version}
         self._write(records.INFO, "start", {**record, **self._tracing()}, wall_s)
 
