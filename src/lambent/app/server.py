@@ -304,7 +304,9 @@ class Server:
                 reset=self.reset if self.settings.allow_reset else None,
                 downloads=downloads,
                 package_path=self.files.zip_path,
-                events=QueueOperator(self.queue, self.database, self.clock, self.courier.depths),
+                events=QueueOperator(
+                    self.queue, self.database, self.clock, self.courier.dispatcher.depths
+                ),
                 debug=self._make_debug_operator(),
                 admit=access.admit_operator,
             ),

@@ -1,7 +1,8 @@
 """Asynchronous invocation: accepted means on disk; then tried until an end that is recorded.
 
-The driver of `retry` and `backlog`. A row leaves the disk only for success, for a destination that
-has taken its record (in the same transaction), or for a discard that is recorded itself.
+The driver of `retry`; the `dispatcher` says when. A row leaves the disk only for success, for a
+destination that has taken its record (in the same transaction), or for a discard that is recorded
+itself.
 """
 
 from __future__ import annotations
@@ -10,8 +11,7 @@ import asyncio
 import json
 import logging
 import sqlite3
-from collections.abc import Callable, Iterable, Mapping
-from functools import partial
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from lambent.clock import Clock
@@ -22,9 +22,7 @@ from lambent.domain.ids import new_request_id
 from lambent.domain.invocation import Invocation, Outcome
 from lambent.domain.lineage import advance, new_trace
 from lambent.invoke.invoker import Invoker
-from lambent.queue.alarm import Alarm
-from lambent.queue.backlog import Backlog, Taken
-from lambent.queue.fresh import Fresh
+from lambent.queue.dispatcher import Dispatcher
 from lambent.queue.records import build_record
 from lambent.queue.retry import Again, Condition, Ended, Result, decide, is_too_old
 from lambent.queue.targets import Landing, Letter, Target, dead_letter_attributes
@@ -33,10 +31,6 @@ from lambent.store.database import Database
 from lambent.tasks import Tasks
 
 log = logging.getLogger("lambent")
-
-DISCARDS_MAX = 10_000
-LOADED_AT_ONCE = 32
-LOAD_AGAIN_S = 5.0
 
 
 class Deliveries(Protocol):
@@ -77,58 +71,32 @@ class AsyncQueue:
         self._invoker = invoker
         self._deliveries = deliveries
         self._clock = clock
-        self._tasks = tasks
         self._delay_scale = delay_scale
         self.targets = dict(targets or {})
-        self._backlog = Backlog()
         self._accepting: list[AsyncEvent] = []
         self._accepted: asyncio.Future[None] | None = None
         """Of the events that the next write stores."""
-        self._fresh: Fresh[str, AsyncEvent] = Fresh()
-        self._alarm = Alarm(clock, self.pump)
-        self._generation = 0
-        self._open = False
-        self._pumping = False
+        self.dispatcher = Dispatcher(
+            name="events",
+            run=self._try,
+            load=self._load,
+            clock=clock,
+            tasks=tasks,
+        )
 
     async def start(self) -> None:
         """Go on with what the disk holds."""
-        self._open = True
         for request_id, function, due_s in await self._database.read(rows.load_waiting):
-            self._backlog.add(request_id, function, due_s)
-        self.pump()
+            self.dispatcher.add(request_id, function, due_s)
+        self.dispatcher.start()
 
     def stop(self) -> None:
         """Try nothing more; what waits stays on disk. What runs may still end and be stored."""
-        self._open = False
-        self._alarm.set(None)
+        self.dispatcher.stop()
 
     def close(self) -> None:
         """Store nothing more either: what has not ended by now is tried again after a start."""
-        self.stop()
-        self._generation += 1
-
-    def depths(self) -> dict[str, int]:
-        """Function → events that wait or run."""
-        return self._backlog.depths()
-
-    def running(self) -> dict[str, int]:
-        """Function → events that run."""
-        return self._backlog.running()
-
-    def forget(self, function: str) -> None:
-        """Try none of its events but those that run; their rows are the caller's to delete."""
-        for request_id in self._backlog.forget(function):
-            self._fresh.take(request_id)
-
-    def take_waiting(self, function: str) -> list[str]:
-        """Hold back what waits for its next try, until `give_back`."""
-        return self._backlog.take_waiting(function)
-
-    def give_back(self, function: str, request_ids: Iterable[str], due_s: float) -> None:
-        """Have them tried at `due_s`."""
-        for request_id in request_ids:
-            self._backlog.add(request_id, function, due_s)
-        self.pump()
+        self.dispatcher.close()
 
     def accept(self, event: AsyncEvent) -> asyncio.Future[None]:
         """Done once the event is on disk; it is tried from then on.
@@ -143,7 +111,7 @@ class AsyncQueue:
         return self._accepted
 
     def _store_accepted(self) -> None:
-        generation = self._generation
+        generation = self.dispatcher.generation
         events, self._accepting = self._accepting, []
         told, self._accepted = self._accepted, None
         assert told is not None
@@ -153,11 +121,11 @@ class AsyncQueue:
                 fault = None if done.cancelled() else error
                 told.set_exception(fault or PlatformFault("the database was closed"))
                 return
-            if generation == self._generation:
+            if generation == self.dispatcher.generation:
                 for event in events:
                     self._admit(event)
             told.set_result(None)
-            self.pump()
+            self.dispatcher.pump()
 
         try:
             future = self._database.submit(lambda c: rows.insert_events(c, self.account, events))
@@ -195,71 +163,27 @@ class AsyncQueue:
     def admit(self, event: AsyncEvent) -> None:
         """Have an event tried whose row another transaction has put on disk."""
         self._admit(event)
-        self.pump()
+        self.dispatcher.pump()
 
     async def reset(self) -> None:
         """Forget every event; what runs is not retried."""
-        self._generation += 1
-        self._backlog = Backlog()
-        self._fresh.clear()
+        self.dispatcher.reset()
         await self._database.write(rows.delete_all_events)
-
-    def pump(self) -> None:
-        """Run what is due, and come back when more is."""
-        if not self._open or self._pumping:  # what ends at once pumps again: the loop sees to it
-            return
-        self._pumping = True
-        try:
-            while taken := self._backlog.take(self._clock.wall_s()):
-                self._run(taken)
-        finally:
-            self._pumping = False
-        if self._open:
-            self._alarm.set(self._backlog.next_due_s())
 
     # One event
 
-    def _run(self, taken: list[Taken]) -> None:
-        now_s = self._clock.wall_s()
-        missing = []
-        for one in taken:
-            event = self._fresh.take(one.request_id)
-            if event is None:
-                missing.append(one)
-            else:
-                self._try(event, now_s)
-        if missing:
-            self._tasks.spawn(self._load_and_try(missing), name="load events")
-
     def _admit(self, event: AsyncEvent) -> None:
-        self._fresh.put(event.request_id, event, len(event.payload))
-        self._backlog.add(event.request_id, event.function_name, event.due_s)
+        self.dispatcher.admit(
+            event, event.request_id, event.function_name, event.due_s, len(event.payload)
+        )
 
-    async def _load_and_try(self, taken: list[Taken]) -> None:
-        """A few at a time: their payloads need not all be in memory at once."""
-        generation = self._generation
-        for start in range(0, len(taken), LOADED_AT_ONCE):
-            part = {one.request_id: one.function for one in taken[start : start + LOADED_AT_ONCE]}
-            again_s: float | None = None
-            try:
-                found = await self._database.read(partial(rows.load_events, request_ids=[*part]))
-            except PlatformFault as error:
-                log.error("events could not be loaded: %s", error)
-                found, again_s = [], self._clock.wall_s() + LOAD_AGAIN_S
-            if generation != self._generation:
-                return
-            for event in found:
-                del part[event.request_id]
-                self._try(event, self._clock.wall_s())
-            for request_id, function in part.items():  # not to be had now, or gone
-                self._backlog.finished(function, throttled=False, now_s=self._clock.wall_s())
-                if again_s is not None:
-                    self._backlog.add(request_id, function, again_s)
-        self.pump()
+    async def _load(self, request_ids: list[str]) -> dict[str, AsyncEvent]:
+        found = await self._database.read(lambda c: rows.load_events(c, request_ids))
+        return {event.request_id: event for event in found}
 
-    def _try(self, event: AsyncEvent, now_s: float) -> None:
+    def _try(self, event: AsyncEvent) -> None:
         delivery = self._deliveries.delivery(event.function_name, event.qualifier)
-        if is_too_old(event, delivery, now_s):
+        if is_too_old(event, delivery, self._clock.wall_s()):
             ended = Ended(Condition.EVENT_AGE_EXCEEDED, event.attempts)
             self._finished(event, ended, None, throttled=False)
             return
@@ -272,10 +196,10 @@ class AsyncQueue:
         except LambdaError:
             self._decide(event, Result.LOOPED, None)
             return
-        generation = self._generation
+        generation = self.dispatcher.generation
 
         def done(result: Outcome | LambdaError) -> None:
-            if generation != self._generation:
+            if generation != self.dispatcher.generation:
                 return
             if isinstance(result, LambdaError):
                 self._decide(event, _result_of(result), None)
@@ -315,21 +239,21 @@ class AsyncQueue:
         *,
         throttled: bool,
     ) -> None:
-        self._backlog.finished(event.function_name, throttled=throttled, now_s=self._clock.wall_s())
+        self.dispatcher.finished(event.function_name, throttled=throttled)
         if isinstance(verdict, Again):
             self._delay(verdict.event)
         else:
             self._end(event, verdict, outcome)
-        self.pump()
+        self.dispatcher.pump()
 
     def _delay(self, event: AsyncEvent) -> None:
         """Have it tried again when it is due, but not before its row says which try that is."""
-        generation = self._generation
+        generation = self.dispatcher.generation
 
         def stored(_: asyncio.Future[None]) -> None:
-            if generation == self._generation:
-                self._backlog.add(event.request_id, event.function_name, event.due_s)
-                self.pump()
+            if generation == self.dispatcher.generation:
+                self.dispatcher.add(event.request_id, event.function_name, event.due_s)
+                self.dispatcher.pump()
 
         self._commit(lambda c: rows.delay_event(c, event)).add_done_callback(stored)
 
@@ -365,8 +289,6 @@ class AsyncQueue:
                     record=record,
                     now_s=now_s,
                 )
-            if refused:
-                rows.trim_discards(connection, DISCARDS_MAX)
 
         future = self._commit(write)
         for landing in landings:
@@ -413,7 +335,7 @@ class AsyncQueue:
         if not done.cancelled() and done.exception() is None:
             for follower in followers:
                 self._admit(follower)
-            self.pump()
+            self.dispatcher.pump()
 
     def _follower(self, target: str, letter: Letter) -> AsyncEvent | None:
         """The event that a function as destination gets; None where the target is none."""

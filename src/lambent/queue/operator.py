@@ -40,7 +40,7 @@ class QueueOperator:
         And for each target of services how many of their messages wait for it.
         """
         now_s = self._clock.wall_s()
-        running = self._queue.running()
+        running = self._queue.dispatcher.running()
         found = await self._database.read(event_views.summarize_events)
         return {
             "functions": [
@@ -85,7 +85,7 @@ class QueueOperator:
 
     async def drop(self, function: str) -> dict[str, Any]:
         """Forget what waits and the discards; what runs ends, but is not tried again."""
-        self._queue.forget(function)
+        self._queue.dispatcher.forget(function)
         events, discards = await self._database.write(
             lambda c: event_views.drop_events(c, function)
         )
@@ -97,7 +97,7 @@ class QueueOperator:
         Records that a destination did not take stay where they are: their function ran.
         """
         now_s = self._clock.wall_s()
-        waiting = self._queue.take_waiting(function)
+        waiting = self._queue.dispatcher.take_waiting(function)
         discards = await self._database.read(
             lambda c: event_views.list_discards(c, function, LISTED_MAX)
         )
@@ -115,7 +115,7 @@ class QueueOperator:
         try:
             await self._database.write(write)
         finally:  # after a write that failed they wait as before, but for a shorter time
-            self._queue.give_back(function, waiting, now_s)
+            self._queue.dispatcher.give_back(function, waiting, now_s)
         for _, event in again:
             self._queue.admit(event)
         return {"FunctionName": function, "Events": len(waiting), "Discards": len(again)}

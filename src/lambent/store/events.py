@@ -15,6 +15,7 @@ _COLUMNS = (
 
 
 _PLACES = f"({', '.join('?' * 13)})"
+DISCARDS_MAX = 10_000
 _ROWS_AT_ONCE = (64, 16, 4, 1)
 """Rows of one statement: each gives the interpreter away once, not once a row."""
 
@@ -95,12 +96,20 @@ def insert_discard(
     record: str,
     now_s: float,
 ) -> None:
-    """Remember an event that left the queue without success and without a destination's taking."""
+    """Remember what left its queue without success and without anything that took its record.
+
+    The oldest beyond `DISCARDS_MAX` go.
+    """
     connection.execute(
         "INSERT INTO async_discards"
         " (account_id, region, function_name, target_arn, record, discarded_s)"
         " VALUES (?, ?, ?, ?, ?, ?)",
         (account.account_id, account.region, function_name, target_arn, record, now_s),
+    )
+    connection.execute(
+        "DELETE FROM async_discards WHERE number <="
+        " (SELECT coalesce(max(number), 0) FROM async_discards) - ?",
+        (DISCARDS_MAX,),
     )
 
 
@@ -109,15 +118,6 @@ def load_discards(connection: sqlite3.Connection) -> list[tuple[str, str, str, f
     return connection.execute(
         "SELECT function_name, target_arn, record, discarded_s FROM async_discards ORDER BY number"
     ).fetchall()
-
-
-def trim_discards(connection: sqlite3.Connection, kept: int) -> None:
-    """Forget all but the newest `kept`."""
-    connection.execute(
-        "DELETE FROM async_discards WHERE number <="
-        " (SELECT coalesce(max(number), 0) FROM async_discards) - ?",
-        (kept,),
-    )
 
 
 def delete_all_events(connection: sqlite3.Connection) -> None:

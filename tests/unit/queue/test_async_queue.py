@@ -105,7 +105,7 @@ class World:
 
     async def later(self, seconds: float) -> None:
         self.clock.advance(seconds)
-        self.queue.pump()
+        self.queue.dispatcher.pump()
         await self.settle()
 
     async def waiting(self) -> list[str]:

@@ -24,7 +24,7 @@ def test_functions_take_turns() -> None:
     for number in range(3):
         backlog.add(f"f{number}", "f", 0.0)
     backlog.add("g0", "g", 0.0)
-    assert [one.request_id for one in backlog.take(0.0)] == ["f0", "g0", "f1", "f2"]
+    assert [one.key for one in backlog.take(0.0)] == ["f0", "g0", "f1", "f2"]
 
 
 def test_a_function_that_is_throttled_runs_no_more_than_it_can_and_delays_no_other() -> None:
@@ -87,10 +87,10 @@ class Backlogs(RuleBasedStateMachine):
     @rule()
     def take(self) -> None:
         for one in self.backlog.take(self.now_s):
-            function, due_s = self.waiting.pop(one.request_id)
+            function, due_s = self.waiting.pop(one.key)
             assert due_s <= self.now_s
-            assert function == one.function
-            self.running[one.request_id] = function
+            assert function == one.lane
+            self.running[one.key] = function
 
     @rule(throttled=st.booleans(), data=st.data())
     def finish(self, throttled: bool, data: st.DataObject) -> None:
@@ -129,7 +129,7 @@ class Backlogs(RuleBasedStateMachine):
         idle = ready - set(self.running.values())
         taken = self.backlog.take(self.now_s)
         for one in taken:
-            self.running[one.request_id] = self.waiting.pop(one.request_id)[0]
+            self.running[one.key] = self.waiting.pop(one.key)[0]
         next_due_s = self.backlog.next_due_s()
         soon = next_due_s is not None and next_due_s <= self.now_s + PAUSE_S_MAX
         assert idle <= set(self.running.values()) or soon
@@ -143,6 +143,6 @@ def test_a_lane_can_have_a_window_of_its_own() -> None:
     for number in range(4):
         backlog.add(str(number), "slow", 0.0)
         backlog.add(str(number), "other", 0.0)
-    assert Counter(one.function for one in backlog.take(0.0)) == {"slow": 2, "other": 4}
+    assert Counter(one.lane for one in backlog.take(0.0)) == {"slow": 2, "other": 4}
     backlog.finished("slow", throttled=False, now_s=0.0)
     assert backlog.take(0.0) == [("2", "slow")]

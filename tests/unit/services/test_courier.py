@@ -114,7 +114,7 @@ class World:
 
     async def later(self, seconds: float) -> None:
         self.clock.advance(seconds)
-        self.courier.pump()
+        self.courier.dispatcher.pump()
         await self.settle()
 
     async def landed(self, arn: str = PLACE) -> list[str]:
@@ -164,7 +164,7 @@ async def test_a_posted_message_lands_once_and_leaves_the_outbox(tmp_path: Path)
         await one.send(PLACE, "a")
         await one.send(PLACE, "b")
         assert await one.landed() == ["a", "b"]
-        assert (await one.waiting(), one.courier.depths()) == (0, {})
+        assert (await one.waiting(), one.courier.dispatcher.depths()) == (0, {})
 
 
 async def test_a_letter_has_all_that_the_message_had_also_from_the_disk(tmp_path: Path) -> None:
@@ -274,7 +274,7 @@ async def test_one_target_that_refuses_does_not_hold_up_another(tmp_path: Path) 
             await one.send(PLACE, "stuck")
         await one.send(OTHER, "free")
         assert await one.landed(OTHER) == ["free"]
-        assert one.courier.depths() == {PLACE: 20}
+        assert one.courier.dispatcher.depths() == {PLACE: 20}
 
 
 async def test_a_message_whose_target_is_gone_is_recorded_as_a_discard(tmp_path: Path) -> None:

@@ -2,8 +2,8 @@
 
 A service that writes calls `post` inside its transaction and `posted` after the commit. From then
 on the message is the courier's: the row goes in the same transaction in which the target takes it,
-so that nothing is lost and a target in this process gets it once. Lanes per target keep one that
-fails from delaying the others. What is given up goes to its dead-letter target, or is recorded as a
+so that nothing is lost and a target in this process gets it once. A target that fails delays no
+other: see `dispatcher`. What is given up goes to its dead-letter target, or is recorded as a
 discard.
 """
 
@@ -14,29 +14,24 @@ import logging
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from functools import partial
 from typing import Any, Protocol
 
 from lambent.clock import Clock
 from lambent.domain.arns import Account
-from lambent.domain.errors import LambdaError, PlatformFault
-from lambent.queue.alarm import Alarm
-from lambent.queue.backlog import WINDOW_MAX, Backlog, Taken
-from lambent.queue.fresh import Fresh
+from lambent.domain.errors import LambdaError
+from lambent.queue.backlog import WINDOW_MAX
+from lambent.queue.dispatcher import Dispatcher
 from lambent.queue.targets import Landing, Letter, Target
 from lambent.services.delivery.gates import Gate, Sender
 from lambent.services.delivery.retry import HOPELESS, dead_letter_attributes, decide_again
 from lambent.store import outbox
 from lambent.store.database import Database
-from lambent.store.events import insert_discard, trim_discards
+from lambent.store.events import insert_discard
 from lambent.store.outbox import OutboxMessage
 from lambent.tasks import Tasks
 
 log = logging.getLogger("lambent")
 
-LOADED_AT_ONCE = 64
-LOAD_AGAIN_S = 5.0
-DISCARDS_MAX = 10_000
 _SUBJECTS = {"s3.amazonaws.com": "Amazon S3 Notification"}
 """Of what services publish to topics, as recorded from AWS in many public repositories."""
 
@@ -93,48 +88,41 @@ class Courier:
         self._delay_scale = delay_scale
         self.windows: dict[str, int] = {}
         """Service → how many messages are on their way to one of its targets at a time."""
-        self._backlog = Backlog(self._window_max)
-        self._fresh: Fresh[int, OutboxMessage] = Fresh()
-        self._alarm = Alarm(clock, self.pump)
-        self._generation = 0
+        self.dispatcher = Dispatcher(
+            name="messages of the outbox",
+            run=self._hand_over,
+            load=self._load,
+            clock=clock,
+            tasks=tasks,
+            window_max=self._window_max,
+        )
         self._loaded_last = 0
         self._early: list[OutboxMessage] | None = []
         """What is posted before the start; None from then on."""
-        self._open = False
-        self._pumping = False
 
     async def start(self) -> None:
         """Go on with what the disk holds."""
         loaded_last = 0
         for number, target, due_s in await self._database.read(outbox.load_waiting):
-            self._backlog.add(str(number), target, due_s)
+            self.dispatcher.add(str(number), target, due_s)
             loaded_last = number
         early, self._early = self._early or [], None
         self._loaded_last = loaded_last
-        self._open = True
         self.posted(early)
-        self.pump()
+        self.dispatcher.start()
 
     def stop(self) -> None:
         """Try nothing more; what waits stays on disk."""
-        self._open = False
-        self._alarm.set(None)
+        self.dispatcher.stop()
 
     def close(self) -> None:
         """Store nothing more either."""
-        self.stop()
-        self._generation += 1
+        self.dispatcher.close()
 
     async def reset(self) -> None:
         """Forget every message."""
-        self._generation += 1
-        self._backlog = Backlog(self._window_max)
-        self._fresh.clear()
+        self.dispatcher.reset()
         await self._database.write(outbox.delete_all_messages)
-
-    def depths(self) -> dict[str, int]:
-        """Target → messages that wait or are on their way."""
-        return self._backlog.depths()
 
     def fault(self, arn: str, sender: Sender) -> str | None:
         """Why a target cannot be configured; None where it can."""
@@ -204,58 +192,20 @@ class Courier:
             if message.number <= self._loaded_last:  # the start has found it on disk
                 continue
             any_of_them = True
-            self._fresh.put(message.number, message, len(message.body))
-            self._backlog.add(str(message.number), message.target_arn, message.due_s)
+            key = str(message.number)
+            self.dispatcher.admit(
+                message, key, message.target_arn, message.due_s, len(message.body)
+            )
         if any_of_them:
-            self.pump()
-
-    def pump(self) -> None:
-        """Hand over what is due, and come back when more is."""
-        if not self._open or self._pumping:
-            return
-        self._pumping = True
-        try:
-            while taken := self._backlog.take(self._clock.wall_s()):
-                self._run(taken)
-        finally:
-            self._pumping = False
-        if self._open:
-            self._alarm.set(self._backlog.next_due_s())
+            self.dispatcher.pump()
 
     # One message
 
-    def _run(self, taken: list[Taken]) -> None:
-        missing = []
-        for one in taken:
-            message = self._fresh.take(int(one.request_id))
-            if message is None:
-                missing.append(one)
-            else:
-                self._hand_over(message)
-        if missing:
-            self._tasks.spawn(self._load_and_hand_over(missing), name="load the outbox")
-
-    async def _load_and_hand_over(self, taken: list[Taken]) -> None:
-        generation = self._generation
-        for start in range(0, len(taken), LOADED_AT_ONCE):
-            part = {int(one.request_id): one.function for one in taken[start:][:LOADED_AT_ONCE]}
-            again_s: float | None = None
-            try:
-                load = partial(outbox.load_messages, numbers=[*part])
-                found = await self._database.read(load)
-            except PlatformFault as error:
-                log.error("messages of the outbox could not be loaded: %s", error)
-                found, again_s = [], self._clock.wall_s() + LOAD_AGAIN_S
-            if generation != self._generation:
-                return
-            for message in found:
-                del part[message.number]
-                self._hand_over(message)
-            for number, target in part.items():  # not to be had now, or gone
-                self._backlog.finished(target, throttled=False, now_s=self._clock.wall_s())
-                if again_s is not None:
-                    self._backlog.add(str(number), target, again_s)
-        self.pump()
+    async def _load(self, numbers: list[str]) -> dict[str, OutboxMessage]:
+        found = await self._database.read(
+            lambda c: outbox.load_messages(c, [int(number) for number in numbers])
+        )
+        return {str(message.number): message for message in found}
 
     def _hand_over(self, message: OutboxMessage) -> None:
         service = _service(message.target_arn)
@@ -293,7 +243,7 @@ class Courier:
         future.add_done_callback(landing.settle_by)
 
     async def _carry(self, message: OutboxMessage, carrier: Carrier) -> None:
-        generation = self._generation
+        generation = self.dispatcher.generation
         delay_s: float | None = None
         try:
             await carrier.carry(message)
@@ -303,13 +253,13 @@ class Courier:
         except LambdaError as error:
             fault = f"{error.code}: {error.message}"
         except Undeliverable as error:
-            if generation == self._generation:
+            if generation == self.dispatcher.generation:
                 self._give_up(message, str(error))
             return
         except Exception as error:  # a fault of ours; the message is tried again as after any other
             log.exception("fault while carrying to %s", message.target_arn)
             fault = repr(error)
-        if generation != self._generation:
+        if generation != self.dispatcher.generation:
             return
         if fault is None:
             self._finish(message, None)
@@ -321,15 +271,13 @@ class Courier:
         if later is None:
             self._give_up(message, why)
             return
-        generation = self._generation
+        generation = self.dispatcher.generation
 
         def stored(_: asyncio.Future[None]) -> None:
-            if generation == self._generation:
-                self._backlog.finished(
-                    message.target_arn, throttled=True, now_s=self._clock.wall_s()
-                )
-                self._backlog.add(str(message.number), message.target_arn, later.due_s)
-                self.pump()
+            if generation == self.dispatcher.generation:
+                self.dispatcher.finished(message.target_arn, throttled=True)
+                self.dispatcher.add(str(message.number), message.target_arn, later.due_s)
+                self.dispatcher.pump()
 
         future = self._database.submit(lambda c: outbox.delay_message(c, later))
         future.add_done_callback(stored)
@@ -348,7 +296,6 @@ class Courier:
                 record=message.body,
                 now_s=self._clock.wall_s(),
             )
-            trim_discards(connection, DISCARDS_MAX)
 
         future = self._finish(message, discard if landing is None else landing.write)
         if landing is not None:
@@ -371,21 +318,21 @@ class Courier:
         self, message: OutboxMessage, write: Callable[[sqlite3.Connection], None] | None
     ) -> asyncio.Future[None]:
         """The row goes, together with what follows from that."""
-        generation = self._generation
+        generation = self.dispatcher.generation
 
         def finish(connection: sqlite3.Connection) -> None:
             if outbox.delete_message(connection, message.number) and write is not None:
                 write(connection)
 
         def finished(done: asyncio.Future[None]) -> None:
-            if done.cancelled() or generation != self._generation:
+            if done.cancelled() or generation != self.dispatcher.generation:
                 return
             if (error := done.exception()) is not None:
                 log.error("a message of the outbox could not be handed over: %s", error)
                 self._again(message, str(error))
                 return
-            self._backlog.finished(message.target_arn, throttled=False, now_s=self._clock.wall_s())
-            self.pump()
+            self.dispatcher.finished(message.target_arn, throttled=False)
+            self.dispatcher.pump()
 
         future = self._database.submit(finish)
         future.add_done_callback(finished)

@@ -131,7 +131,7 @@ def test_sns_a_fifo_topic_writes_into_its_queues_with_its_own_transaction(tmp_pa
             world.courier.stop()
             await world.publish(topic, "a", MessageGroupId="g")
             assert await world.received(queue) == ["a"]
-            assert world.courier.depths() == {}
+            assert world.courier.dispatcher.depths() == {}
 
     asyncio.run(scenario())
 
@@ -217,7 +217,7 @@ async def delivered(world: World, count: int) -> None:
     """Until the outbox has `count` messages that wait for their time, and none on its way."""
     while True:
         await world.settle()
-        if sum(world.courier.depths().values()) == count:
+        if sum(world.courier.dispatcher.depths().values()) == count:
             return
 
 
@@ -237,11 +237,11 @@ def test_sns_waits_between_tries_as_the_delivery_policy_says(tmp_path: Path) -> 
             for _ in range(2):
                 await stored_tries(world)
                 world.clock.advance(19.9)
-                world.courier.pump()
+                world.courier.dispatcher.pump()
                 await world.settle()
                 assert not endpoint.bodies
                 world.clock.advance(0.2)
-                world.courier.pump()
+                world.courier.dispatcher.pump()
                 assert (await endpoint.take())["Message"] == "patience"
             await delivered(world, 0)
 
