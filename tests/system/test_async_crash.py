@@ -9,15 +9,14 @@ from __future__ import annotations
 import json
 import os
 import random
-import threading
 import time
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from botocore.exceptions import ClientError, EndpointConnectionError, HTTPClientError
-
 from tests.conftest import RunningServer
+from tests.system.kills import work_until_killed
 
 SEED = int(os.environ.get("LAMBENT_TEST_SEED", "20261"))
 ROUNDS = 30
@@ -45,37 +44,13 @@ def handler(event, context):
 """
 
 
-@dataclass
-class Sender(threading.Thread):
-    """Sends numbered events until the server is gone."""
-
-    client: Any
-    numbers: Any
-    acknowledged: list[int] = field(default_factory=list)
-    failure: str = ""
-
-    def __post_init__(self) -> None:
-        super().__init__(daemon=True)
-
-    __hash__ = threading.Thread.__hash__
-
-    def run(self) -> None:
-        while True:
-            number = next(self.numbers)
-            try:
-                answer = self.client.invoke(
-                    FunctionName="witness",
-                    InvocationType="Event",
-                    Payload=json.dumps({"number": number}),
-                )
-            except (EndpointConnectionError, HTTPClientError):
-                return
-            except ClientError as error:
-                self.failure = str(error)
-                return
-            assert answer["StatusCode"] == 202
-            answer["Payload"].close()
-            self.acknowledged.append(number)
+def send(client: Any, numbers: Iterator[int], acknowledged: list[int]) -> None:
+    number = next(numbers)
+    payload = json.dumps({"number": number})
+    answer = client.invoke(FunctionName="witness", InvocationType="Event", Payload=payload)
+    assert answer["StatusCode"] == 202
+    answer["Payload"].close()
+    acknowledged.append(number)
 
 
 def test_every_event_that_was_acknowledged_runs_across_30_kills(tmp_path: Path) -> None:
@@ -86,17 +61,12 @@ def test_every_event_that_was_acknowledged_runs_across_30_kills(tmp_path: Path) 
     try:
         server.start()
         server.create("witness", WITNESS, Timeout=30)
-        for number in range(ROUNDS):
-            senders = [Sender(server.client("lambda"), numbers) for _ in range(SENDERS)]
-            for sender in senders:
-                sender.start()
-            time.sleep(chance.uniform(0.02, RUN_S_MAX))
-            server.kill()
-            for sender in senders:
-                sender.join(120)
-                assert not sender.failure, f"round {number}, seed {SEED}: {sender.failure}"
-                acknowledged.extend(sender.acknowledged)
-            server.start()
+        for _ in range(ROUNDS):
+            senders = [
+                partial(send, server.client("lambda"), numbers, acknowledged)
+                for _ in range(SENDERS)
+            ]
+            work_until_killed(server, senders, chance.uniform(0.02, RUN_S_MAX), SEED)
         assert len(acknowledged) > ROUNDS
         missing = wait_for(server, acknowledged)
         assert not missing, f"seed {SEED}: {len(missing)} of {len(acknowledged)} never ran"

@@ -10,63 +10,35 @@ import itertools
 import json
 import os
 import random
-import threading
 import time
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from botocore.exceptions import ClientError, EndpointConnectionError, HTTPClientError
-
 from tests.api.events_world import PREFIX, open_queue
 from tests.conftest import RunningServer
+from tests.system.kills import work_until_killed
 
 SEED = int(os.environ.get("LAMBENT_TEST_SEED", "20264"))
 ROUNDS = 10
 RUN_S_MAX = 0.4
 SETTLE_S_MAX = 200.0
 ROLE = "arn:aws:iam::000000000000:role/scheduler"
-Act = Callable[[Any, int], None]
 
 
-@dataclass
-class Actor(threading.Thread):
-    """Acts with numbers until the server is gone."""
-
-    client: Any
-    act: Act
-    numbers: Any
-    acknowledged: list[int] = field(default_factory=list)
-    failure: str = ""
-
-    def __post_init__(self) -> None:
-        super().__init__(daemon=True)
-
-    __hash__ = threading.Thread.__hash__
-
-    def run(self) -> None:
-        while True:
-            number = next(self.numbers)
-            try:
-                self.act(self.client, number)
-            except (EndpointConnectionError, HTTPClientError):
-                return
-            except ClientError as error:
-                self.failure = str(error)
-                return
-            self.acknowledged.append(number)
-
-
-def put_event(events: Any, number: int) -> None:
+def put_event(events: Any, numbers: Iterator[int], acknowledged: list[int]) -> None:
+    number = next(numbers)
     entry = {"Source": "crash", "DetailType": "number", "Detail": json.dumps({"number": number})}
     assert events.put_events(Entries=[entry])["FailedEntryCount"] == 0
+    acknowledged.append(number)
 
 
-def make_schedule(scheduler: Any, number: int) -> None:
+def make_schedule(scheduler: Any, numbers: Iterator[int], acknowledged: list[int]) -> None:
     """Due at once."""
+    number = next(numbers)
     scheduler.create_schedule(
         Name=f"n{number}",
         ScheduleExpression=f"at({datetime.now(UTC):%Y-%m-%dT%H:%M:%S})",
@@ -74,6 +46,7 @@ def make_schedule(scheduler: Any, number: int) -> None:
         Target={"Arn": PREFIX + "fired", "RoleArn": ROLE, "Input": str(number)},
         ActionAfterCompletion="DELETE",
     )
+    acknowledged.append(number)
 
 
 def test_events_and_schedules_survive_10_kills_and_no_schedule_fires_twice(
@@ -93,18 +66,14 @@ def test_events_and_schedules_survive_10_kills_and_no_schedule_fires_twice(
         target = {"Id": "one", "Arn": PREFIX + "put", "InputPath": "$.detail.number"}
         events.put_targets(Rule="crash", Targets=[target])
         for _ in range(ROUNDS):
-            putters = [Actor(server.client("events"), put_event, numbers) for _ in range(2)]
-            makers = [Actor(server.client("scheduler"), make_schedule, numbers) for _ in range(2)]
-            for actor in (*putters, *makers):
-                actor.start()
-            time.sleep(chance.uniform(0.02, RUN_S_MAX))
-            server.kill()
-            for actor in (*putters, *makers):
-                actor.join(120)
-                assert not actor.failure, f"seed {SEED}: {actor.failure}"
-            put += [number for actor in putters for number in actor.acknowledged]
-            made += [number for actor in makers for number in actor.acknowledged]
-            server.start()
+            steps = [
+                *(partial(put_event, server.client("events"), numbers, put) for _ in range(2)),
+                *(
+                    partial(make_schedule, server.client("scheduler"), numbers, made)
+                    for _ in range(2)
+                ),
+            ]
+            work_until_killed(server, steps, chance.uniform(0.02, RUN_S_MAX), SEED)
         assert len(put) > ROUNDS
         assert len(made) > ROUNDS
         arrived, fired = receive_all(server, "put", put), receive_all(server, "fired", made)

@@ -10,19 +10,17 @@ import itertools
 import json
 import os
 import random
-import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
-
-from botocore.exceptions import ClientError, EndpointConnectionError, HTTPClientError
 
 from tests.api.test_log_subscriptions import watch
 from tests.api.test_sqs_messages import receive
 from tests.conftest import RunningServer
+from tests.system.kills import work_until_killed
 
 SEED = int(os.environ.get("LAMBENT_TEST_SEED", "20261"))
 ROUNDS = 10
@@ -32,36 +30,13 @@ SETTLE_S_MAX = 200.0
 GROUP = "numbered"
 
 
-@dataclass
-class Putter(threading.Thread):
-    """Puts numbered events into its stream until the server is gone."""
-
-    client: Any
-    stream: str
-    numbers: Iterator[int]
-    stamp: int
-    acknowledged: list[int] = field(default_factory=list)
-    failure: str = ""
-
-    def __post_init__(self) -> None:
-        super().__init__(daemon=True)
-
-    __hash__ = threading.Thread.__hash__
-
-    def run(self) -> None:
-        while True:
-            number = next(self.numbers)
-            event = {"timestamp": self.stamp, "message": str(number)}
-            try:
-                self.client.put_log_events(
-                    logGroupName=GROUP, logStreamName=self.stream, logEvents=[event]
-                )
-            except (EndpointConnectionError, HTTPClientError):
-                return
-            except ClientError as error:
-                self.failure = str(error)
-                return
-            self.acknowledged.append(number)
+def put_event(
+    logs: Any, stream: str, stamp: int, numbers: Iterator[int], acknowledged: list[int]
+) -> None:
+    number = next(numbers)
+    event = {"timestamp": stamp, "message": str(number)}
+    logs.put_log_events(logGroupName=GROUP, logStreamName=stream, logEvents=[event])
+    acknowledged.append(number)
 
 
 def test_log_events_that_were_acknowledged_reach_their_subscriber_across_10_kills(
@@ -73,18 +48,13 @@ def test_log_events_that_were_acknowledged_reach_their_subscriber_across_10_kill
     try:
         server.start()
         url, stamp = _prepare(server, list(put))
-        for number in range(ROUNDS):
+        for _ in range(ROUNDS):
             logs = server.client("logs")
-            putters = [Putter(logs, stream, numbers, stamp) for stream in put]
-            for putter in putters:
-                putter.start()
-            time.sleep(chance.uniform(0.02, RUN_S_MAX))
-            server.kill()
-            for putter in putters:
-                putter.join(120)
-                assert not putter.failure, f"round {number}, seed {SEED}: {putter.failure}"
-                put[putter.stream] += putter.acknowledged
-            server.start()
+            putters = [
+                partial(put_event, logs, stream, stamp, numbers, acknowledged)
+                for stream, acknowledged in put.items()
+            ]
+            work_until_killed(server, putters, chance.uniform(0.02, RUN_S_MAX), SEED)
         given = _take(server, url, {number for stream in put.values() for number in stream})
     finally:
         server.kill()

@@ -9,16 +9,14 @@ from __future__ import annotations
 import itertools
 import os
 import random
-import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from botocore.exceptions import ClientError, EndpointConnectionError, HTTPClientError
-
 from tests.conftest import RunningServer
+from tests.system.kills import work_until_killed
 
 SEED = int(os.environ.get("LAMBENT_TEST_SEED", "20263"))
 ROUNDS = 20
@@ -46,34 +44,14 @@ def handler(event, context):
 FIFO = {"FifoQueue": "true", "ContentBasedDeduplication": "true"}
 
 
-@dataclass
-class Sender(threading.Thread):
-    """Sends numbered messages until the server is gone: `group` and a number."""
-
-    client: Any
-    queue: str
-    group: str
-    numbers: Iterator[int]
-    acknowledged: list[str] = field(default_factory=list)
-    failure: str = ""
-
-    def __post_init__(self) -> None:
-        super().__init__(daemon=True)
-
-    __hash__ = threading.Thread.__hash__
-
-    def run(self) -> None:
-        options = {"MessageGroupId": self.group} if self.queue.endswith(".fifo") else {}
-        try:
-            url = self.client.get_queue_url(QueueName=self.queue)["QueueUrl"]
-            while True:
-                body = f"{self.group}-{next(self.numbers)}"
-                self.client.send_message(QueueUrl=url, MessageBody=body, **options)
-                self.acknowledged.append(body)
-        except (EndpointConnectionError, HTTPClientError):
-            return
-        except ClientError as error:
-            self.failure = str(error)
+def send(
+    client: Any, url: str, group: str, numbers: Iterator[int], acknowledged: list[str]
+) -> None:
+    """A message of `group` and a number."""
+    options = {"MessageGroupId": group} if url.endswith(".fifo") else {}
+    body = f"{group}-{next(numbers)}"
+    client.send_message(QueueUrl=url, MessageBody=body, **options)
+    acknowledged.append(body)
 
 
 def test_every_message_of_a_mapped_queue_runs_across_20_kills_and_groups_in_order(
@@ -86,20 +64,13 @@ def test_every_message_of_a_mapped_queue_runs_across_20_kills_and_groups_in_orde
         acknowledged: list[str] = []
         numbers = {f"g{n}": itertools.count() for n in range(GROUPS)}
         numbers |= {f"s{n}": itertools.count() for n in range(SENDERS)}
-        for number in range(ROUNDS):
+        for _ in range(ROUNDS):
+            sqs = server.client("sqs")
             senders = [
-                Sender(server.client("sqs"), _queue_of(group), group, counter)
+                partial(send, sqs, _url_of(sqs, group), group, counter, acknowledged)
                 for group, counter in numbers.items()
             ]
-            for sender in senders:
-                sender.start()
-            time.sleep(chance.uniform(0.05, RUN_S_MAX))
-            server.kill()
-            for sender in senders:
-                sender.join(120)
-                assert not sender.failure, f"round {number}, seed {SEED}: {sender.failure}"
-                acknowledged.extend(sender.acknowledged)
-            server.start()
+            work_until_killed(server, senders, chance.uniform(0.05, RUN_S_MAX), SEED)
         ran = _wait_for(server, set(acknowledged))
         lost = set(acknowledged) - set(ran)
         assert not lost, f"seed {SEED}: {len(lost)} of {len(acknowledged)} never ran"
@@ -113,8 +84,11 @@ def test_every_message_of_a_mapped_queue_runs_across_20_kills_and_groups_in_orde
         server.kill()
 
 
-def _queue_of(group: str) -> str:
-    return "source.fifo" if group.startswith("g") else "source"
+def _url_of(sqs: Any, group: str) -> str:
+    """Of the queue that a group's messages go to."""
+    name = "source.fifo" if group.startswith("g") else "source"
+    url: str = sqs.get_queue_url(QueueName=name)["QueueUrl"]
+    return url
 
 
 def _create(server: RunningServer) -> None:

@@ -10,17 +10,15 @@ import itertools
 import json
 import os
 import random
-import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from botocore.exceptions import ClientError, EndpointConnectionError, HTTPClientError
-
 from tests.conftest import RunningServer
+from tests.system.kills import work_until_killed
 
 SEED = int(os.environ.get("LAMBENT_TEST_SEED", "20263"))
 ROUNDS = 10
@@ -40,31 +38,10 @@ def key_of(number: int) -> str:
     return f"{'queue' if number % 3 else 'function'}/{number}"
 
 
-@dataclass
-class Putter(threading.Thread):
-    """Puts until the server is gone."""
-
-    client: Any
-    numbers: Iterator[int]
-    done: list[int] = field(default_factory=list)
-    failure: str = ""
-
-    def __post_init__(self) -> None:
-        super().__init__(daemon=True)
-
-    __hash__ = threading.Thread.__hash__
-
-    def run(self) -> None:
-        while True:
-            number = next(self.numbers)
-            try:
-                self.client.put_object(Bucket=BUCKET, Key=key_of(number), Body=content_of(number))
-            except (EndpointConnectionError, HTTPClientError):
-                return
-            except ClientError as error:
-                self.failure = str(error)
-                return
-            self.done.append(number)
+def put_object(client: Any, numbers: Iterator[int], acknowledged: set[int]) -> None:
+    number = next(numbers)
+    client.put_object(Bucket=BUCKET, Key=key_of(number), Body=content_of(number))
+    acknowledged.add(number)
 
 
 def _prepare(server: RunningServer) -> None:
@@ -130,18 +107,9 @@ def test_s3_loses_no_acknowledged_object_and_none_of_its_events_across_10_kills(
     try:
         server.start()
         _prepare(server)
-        for number in range(ROUNDS):
-            client = server.client("s3")
-            putters = [Putter(client, numbers) for _ in range(PUTTERS)]
-            for putter in putters:
-                putter.start()
-            time.sleep(chance.uniform(0.05, RUN_S_MAX))
-            server.kill()
-            for putter in putters:
-                putter.join(120)
-                assert not putter.failure, f"round {number}, seed {SEED}: {putter.failure}"
-                put.update(putter.done)
-            server.start()
+        for _ in range(ROUNDS):
+            putters = [partial(put_object, server.client("s3"), numbers, put)] * PUTTERS
+            work_until_killed(server, putters, chance.uniform(0.05, RUN_S_MAX), SEED)
         s3, sqs = server.client("s3"), server.client("sqs")
         for number in put:
             body = s3.get_object(Bucket=BUCKET, Key=key_of(number))["Body"].read()

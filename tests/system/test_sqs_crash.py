@@ -9,16 +9,13 @@ from __future__ import annotations
 import itertools
 import os
 import random
-import threading
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from botocore.exceptions import ClientError, EndpointConnectionError, HTTPClientError
-
 from tests.conftest import RunningServer
+from tests.system.kills import work_until_killed
 
 SEED = int(os.environ.get("LAMBENT_TEST_SEED", "20262"))
 ROUNDS = 10
@@ -27,8 +24,8 @@ RUN_S_MAX = 0.4
 
 
 @dataclass
-class Worker(threading.Thread):
-    """Sends or receives until the server is gone."""
+class Worker:
+    """Sends or receives."""
 
     client: Any
     url: str
@@ -38,23 +35,12 @@ class Worker(threading.Thread):
     """Numbers whose send, or deletion, was acknowledged."""
     asked: set[int] = field(default_factory=set)
     """Numbers of which that was asked."""
-    failure: str = ""
 
-    def __post_init__(self) -> None:
-        super().__init__(daemon=True)
-
-    __hash__ = threading.Thread.__hash__
-
-    def run(self) -> None:
-        step = self.receive if self.numbers is None else self.send
-        while True:
-            try:
-                step()
-            except (EndpointConnectionError, HTTPClientError):
-                return
-            except ClientError as error:
-                self.failure = str(error)
-                return
+    def step(self) -> None:
+        if self.numbers is None:
+            self.receive()
+        else:
+            self.send()
 
     def send(self) -> None:
         assert self.numbers is not None
@@ -103,7 +89,7 @@ def test_sqs_keeps_every_acknowledged_send_and_deletion_across_10_kills(tmp_path
         # In flight for a moment only: what a killed receiver had comes back.
         client.create_queue(QueueName="crash", Attributes={"VisibilityTimeout": "1"})
         client.create_queue(QueueName="crash.fifo", Attributes={"FifoQueue": "true"})
-        for number in range(ROUNDS):
+        for _ in range(ROUNDS):
             client = server.client("sqs")
             url, fifo = (
                 client.get_queue_url(QueueName=name)["QueueUrl"] for name in ("crash", "crash.fifo")
@@ -111,19 +97,13 @@ def test_sqs_keeps_every_acknowledged_send_and_deletion_across_10_kills(tmp_path
             senders = [Worker(client, url, numbers) for _ in range(SENDERS)]
             receiver, fifo_sender = Worker(client, url), Worker(client, fifo, ordered)
             workers = [*senders, receiver, fifo_sender]
-            for worker in workers:
-                worker.start()
-            time.sleep(chance.uniform(0.05, RUN_S_MAX))
-            server.kill()
-            for worker in workers:
-                worker.join(120)
-                assert not worker.failure, f"round {number}, seed {SEED}: {worker.failure}"
+            steps = [worker.step for worker in workers]
+            work_until_killed(server, steps, chance.uniform(0.05, RUN_S_MAX), SEED)
             for sender in senders:
                 sent.update(sender.done)
             deleted.update(receiver.done)
             perhaps |= receiver.asked - set(receiver.done)
             in_order += fifo_sender.done
-            server.start()
         client = server.client("sqs")
         url, fifo = (
             client.get_queue_url(QueueName=name)["QueueUrl"] for name in ("crash", "crash.fifo")
