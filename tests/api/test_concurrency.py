@@ -13,13 +13,14 @@ import pytest
 from tests.api.answers import refused
 from tests.api.seen import recording
 from tests.conftest import RunningServer, running
+from tests.gate import WAIT, Gate
+from tests.system.host import wait_for
 
 ARN = "arn:aws:lambda:us-east-1:000000000000:function:"
-SLEEPS = """
-import time
-
+SLEEPS = f"""{WAIT}
 def handler(event, context):
-    time.sleep(event.get("sleep", 0))
+    if "gate" in event:
+        wait_at(event["gate"])
     return context.aws_request_id
 """
 FUNCTIONS_ONLY = (
@@ -115,12 +116,18 @@ def test_only_functions_have_a_reservation(client: Any, name: str) -> None:
         )
 
 
-def run_many(client: Any, name: str, count: int, sleep_s: float) -> Counter[str]:
-    """What became of `count` invocations at once: "ran", or the Reason of the 429."""
+def run_many(
+    server: RunningServer, client: Any, name: str, count: int, *, at_most: int
+) -> Counter[str]:
+    """What became of `count` invocations at once: "ran", or the Reason of the 429.
+
+    Those that are let in run until all others are refused.
+    """
+    gate = Gate(server)
 
     def one(_: int) -> str:
         try:
-            answer = client.invoke(FunctionName=name, Payload=json.dumps({"sleep": sleep_s}))
+            answer = client.invoke(FunctionName=name, Payload=json.dumps({"gate": gate.url}))
         except client.exceptions.TooManyRequestsException as error:
             return str(error.response["Reason"])
         assert "FunctionError" not in answer, answer["Payload"].read()
@@ -128,20 +135,25 @@ def run_many(client: Any, name: str, count: int, sleep_s: float) -> Counter[str]
         return "ran"
 
     with ThreadPoolExecutor(count) as threads:
-        return Counter(threads.map(one, range(count)))
+        calls = [threads.submit(one, number) for number in range(count)]
+        try:
+            wait_for(lambda: sum(call.done() for call in calls) >= count - at_most, "refusals")
+        finally:
+            gate.open(count)
+        return Counter(call.result() for call in calls)
 
 
 def test_a_reservation_is_a_ceiling_and_a_floor(tmp_path: Path) -> None:
     """Others cannot use what is reserved, and the function cannot use more."""
     with running(tmp_path / "data", "--concurrency", "110") as server:
-        client = server.create("floor", SLEEPS, Timeout=60)
-        server.create("other", SLEEPS, Timeout=60)
+        client = server.create("floor", SLEEPS, Timeout=120)
+        server.create("other", SLEEPS, Timeout=120)
         client.put_function_concurrency(FunctionName="floor", ReservedConcurrentExecutions=10)
-        assert run_many(client, "floor", 25, 3.0) == {
+        assert run_many(server, client, "floor", 25, at_most=10) == {
             "ran": 10,
             "ReservedFunctionConcurrentInvocationLimitExceeded": 15,
         }
-        told = run_many(client, "other", 120, 6.0)
+        told = run_many(server, client, "other", 120, at_most=100)
         assert told == {"ran": 100, "ConcurrentInvocationLimitExceeded": 20}
         settings = client.get_account_settings()["AccountLimit"]
         assert settings["UnreservedConcurrentExecutions"] == 100

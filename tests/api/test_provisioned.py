@@ -14,17 +14,22 @@ import pytest
 from tests.api.answers import refused
 from tests.api.seen import recording
 from tests.conftest import RunningServer
+from tests.gate import WAIT, Gate
+from tests.system.host import wait_for
+from tests.system.sleepy import begun
 
 ARN = "arn:aws:lambda:us-east-1:000000000000:function:"
-TELLS = """
-import os, time, uuid
+TELLS = f"""{WAIT}
+import uuid
 ID = uuid.uuid4().hex
 
 def handler(event, context):
-    time.sleep(event.get("sleep", 0))
+    if "gate" in event:
+        print("began")
+        wait_at(event["gate"])
     if event.get("exit"):
         os._exit(1)
-    return {"id": ID, "type": os.environ["AWS_LAMBDA_INITIALIZATION_TYPE"]}
+    return {{"id": ID, "type": os.environ["AWS_LAMBDA_INITIALIZATION_TYPE"]}}
 """
 
 
@@ -35,7 +40,7 @@ def client(server: RunningServer) -> Any:
 
 def publish(server: RunningServer, client: Any, name: str, source: str = TELLS) -> None:
     """A function with version 1."""
-    server.create(name, source, Timeout=10)
+    server.create(name, source, Timeout=60)
     client.publish_version(FunctionName=name)
 
 
@@ -51,7 +56,7 @@ def wait(
     client: Any, name: str, qualifier: str, reached: Callable[[Any], bool] | str = "READY"
 ) -> Any:
     """The config once it has that status, or once `reached` holds."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 90
     while True:
         found = client.get_provisioned_concurrency_config(FunctionName=name, Qualifier=qualifier)
         done = found["Status"] == reached if isinstance(reached, str) else reached(found)
@@ -69,6 +74,18 @@ def invoke(client: Any, name: str, qualifier: str, **event: Any) -> dict[str, An
     return {**payload, "log": answer["LogResult"]}
 
 
+def at_once(server: RunningServer, client: Any, name: str, count: int) -> list[dict[str, Any]]:
+    """So many invocations of version 1 that run at the same time."""
+    gate = Gate(server)
+    with ThreadPoolExecutor(count) as threads:
+        calls = [threads.submit(invoke, client, name, "1", gate=gate.url) for _ in range(count)]
+        try:
+            wait_for(lambda: begun(server, name) == count, "all of them to run")
+        finally:
+            gate.open(count)
+        return [one.result() for one in calls]
+
+
 def test_it_is_in_progress_and_then_ready_with_environments_that_are_initialised(
     server: RunningServer, client: Any
 ) -> None:
@@ -82,8 +99,7 @@ def test_it_is_in_progress_and_then_ready_with_environments_that_are_initialised
     assert found["AllocatedProvisionedConcurrentExecutions"] == 3
     assert found["AvailableProvisionedConcurrentExecutions"] == 3
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+0000", found["LastModified"])
-    with ThreadPoolExecutor(3) as threads:
-        told = list(threads.map(lambda _: invoke(client, "prov-ready", "1", sleep=0.5), range(3)))
+    told = at_once(server, client, "prov-ready", 3)
     assert {one["type"] for one in told} == {"provisioned-concurrency"}
     assert len({one["id"] for one in told}) == 3
 
@@ -96,8 +112,7 @@ def test_its_report_has_no_init_duration_and_what_spills_over_has(
     publish(server, client, "prov-spill")
     provision(client, "prov-spill", "1", 1)
     wait(client, "prov-spill", "1")
-    with ThreadPoolExecutor(2) as threads:
-        told = list(threads.map(lambda _: invoke(client, "prov-spill", "1", sleep=0.5), range(2)))
+    told = at_once(server, client, "prov-spill", 2)
     by_type = {one["type"]: base64.b64decode(one["log"]).decode() for one in told}
     assert "Init Duration" not in by_type["provisioned-concurrency"]
     assert "Init Duration" in by_type["on-demand"]
@@ -137,7 +152,7 @@ def test_it_follows_its_alias_and_the_old_version_keeps_its_until_the_new_ones_a
     client.update_alias(FunctionName="prov-alias", Name="live", FunctionVersion="2")
     wait(client, "prov-alias", "live")
     assert invoke(client, "prov-alias", "live")["type"] == "provisioned-concurrency"
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 90
     while invoke(client, "prov-alias", "1")["type"] != "on-demand":
         assert time.monotonic() < deadline
 

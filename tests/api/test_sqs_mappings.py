@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import RunningServer
+from tests.gate import WAIT, Gate
 
 WAIT_S_MAX = 60.0
 WITNESS = """
@@ -46,6 +47,8 @@ class Scene:
             name, WITNESS, Timeout=10, MemorySize=256, Environment={"Variables": variables}
         )
         self.client.get_waiter("function_active_v2").wait(FunctionName=name)
+        self.client.invoke(FunctionName=name, Payload=b'{"Records": []}')  # it is warm
+        self.next_event()
         self.key = ""
 
     def queue(self, name: str, **attributes: str) -> tuple[str, str]:
@@ -285,7 +288,8 @@ def test_a_mapping_that_is_deleted_while_a_batch_runs_is_shown_until_it_has_ende
 ) -> None:
     sqs = server.client("sqs")
     url = sqs.create_queue(QueueName="mapped-slow")["QueueUrl"]
-    client = server.create("mapped-slow", "import time\ndef handler(e, c): time.sleep(2)\n")
+    gate = Gate(server)
+    client = server.create("mapped-slow", f"{WAIT}\ndef handler(e, c): wait_at({gate.url!r})\n")
     made = client.create_event_source_mapping(
         FunctionName="mapped-slow", EventSourceArn="arn:aws:sqs:us-east-1:000000000000:mapped-slow"
     )
@@ -301,6 +305,7 @@ def test_a_mapping_that_is_deleted_while_a_batch_runs_is_shown_until_it_has_ende
         api.update_event_source_mapping(UUID=made["UUID"], BatchSize=1)
     with pytest.raises(api.exceptions.ResourceInUseException):
         api.delete_event_source_mapping(UUID=made["UUID"])
+    gate.open(1)
     deadline = time.monotonic() + WAIT_S_MAX
     while client.list_event_source_mappings(FunctionName="mapped-slow")["EventSourceMappings"]:
         assert time.monotonic() < deadline

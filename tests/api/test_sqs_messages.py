@@ -141,7 +141,7 @@ def test_sqs_a_message_comes_back_when_its_visibility_ends(sqs: Any, queue: str)
 
 
 def test_sqs_a_delayed_message_is_counted_and_wakes_who_waits_for_it(sqs: Any, queue: str) -> None:
-    sqs.send_message(QueueUrl=queue, MessageBody="x", DelaySeconds=1)
+    sqs.send_message(QueueUrl=queue, MessageBody="x", DelaySeconds=2)
     assert counts(sqs, queue) == (0, 0, 1)
     assert receive(sqs, queue) == []
     assert len(receive(sqs, queue, WaitTimeSeconds=20)) == 1
@@ -161,7 +161,7 @@ def test_sqs_a_send_wakes_who_waits(server: RunningServer, sqs: Any, queue: str)
     for number in range(3):
         sqs.send_message(QueueUrl=queue, MessageBody=str(number))
     for thread in threads:
-        thread.join(30)
+        thread.join(60)
     assert sorted(got) == ["0", "1", "2"]
 
 

@@ -32,7 +32,7 @@ def remains(folder: Path) -> tuple[list[Path], list[str]]:
 
     A child of the server, begun as the server was ended, has a moment to follow it.
     """
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while any(found := look(folder)) and time.monotonic() < deadline:
         time.sleep(0.05)
     return found
@@ -50,7 +50,7 @@ def look(folder: Path) -> tuple[list[Path], list[str]]:
 
 def test_the_demo_runs_shows_what_it_did_and_leaves_nothing(tmp_path: Path) -> None:
     demo = start_demo(tmp_path)
-    out, err = demo.communicate(timeout=60)
+    out, err = demo.communicate(timeout=200)
     assert demo.returncode == 0, out + err
     assert err == ""
     for text in ("Hello, Ada!", "Bonjour, Ada!", "START RequestId", "REPORT RequestId", "total"):
@@ -70,7 +70,7 @@ def test_the_demo_interrupted_at_any_moment_leaves_nothing(
         if moment in line:
             demo.send_signal(number)
             break
-    _, err = demo.communicate(timeout=60)
+    _, err = demo.communicate(timeout=200)
     assert demo.returncode == 130, err
     assert "Traceback" not in err
     assert remains(tmp_path) == ([], [])

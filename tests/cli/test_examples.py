@@ -26,7 +26,7 @@ def test_an_example_runs_by_one_command_and_leaves_nothing(
         env={**os.environ, "TMPDIR": str(tmp_path), **SOMEONES_SETTINGS},
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=240,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stderr == ""

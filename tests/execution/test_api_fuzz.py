@@ -22,7 +22,7 @@ def handler(event, context):
     return api_fuzz.Fuzz(event["seed"]).run(event["calls"])
 """
 
-RUNTIME = """#!/usr/bin/python3 -IS
+RUNTIME = """#!/usr/bin/env -S python3 -IS
 import http.client, os, sys
 sys.path.insert(0, "/var/task")
 import api_fuzz

@@ -19,7 +19,7 @@ import pytest
 from botocore.exceptions import ClientError, WaiterError
 
 from lambent.placement.architecture import host_architectures
-from tests.conftest import ROLE, RunningServer
+from tests.conftest import CREATED_TIMEOUT_S, ROLE, RunningServer
 
 SHELL = """#!/bin/sh
 set -eu
@@ -32,7 +32,7 @@ while true; do
 done
 """
 
-CLIENT = """#!/usr/bin/python3 -IS
+CLIENT = """#!/usr/bin/env -S python3 -IS
 import http.client, json, os, sys, time
 api = http.client.HTTPConnection(os.environ["AWS_LAMBDA_RUNTIME_API"])
 
@@ -84,6 +84,7 @@ def create(server: RunningServer, name: str, files: dict[str, str], **options: A
             "Runtime": "provided.al2023",
             "Handler": "unused",
             "Role": ROLE,
+            "Timeout": CREATED_TIMEOUT_S,
             "Code": {"ZipFile": zipped(files)},
             **options,
         }

@@ -14,10 +14,11 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import ROLE, RunningServer
+from tests.conftest import CREATED_TIMEOUT_S, ROLE, RUNTIME, RunningServer
 from tests.execution.test_custom_runtimes import CLIENT, ECHO, create, invoke, zipped
+from tests.gate import WAIT, Gate
 
-EXTENSION = """#!/usr/bin/python3 -IS
+EXTENSION = """#!/usr/bin/env -S python3 -IS
 import http.client, json, os, signal, sys, time
 api = http.client.HTTPConnection(os.environ["AWS_LAMBDA_RUNTIME_API"])
 NAME = os.path.basename(__file__)
@@ -95,7 +96,8 @@ def create_python(server: RunningServer, name: str, code: str = HANDLER, **optio
     client.create_function(
         **{
             "FunctionName": name,
-            "Runtime": "python3.11",
+            "Runtime": RUNTIME,
+            "Timeout": CREATED_TIMEOUT_S,
             "Handler": "app.handler",
             "Role": ROLE,
             "Code": {"ZipFile": zipped({"app.py": code})},
@@ -110,7 +112,7 @@ def logged(server: RunningServer, name: str, wanted: Callable[[str], bool]) -> s
     """The function's whole log, once it is as wanted; what is there after some seconds else."""
     logs = server.client("logs")
     text = ""
-    for _ in range(200):
+    for _ in range(1200):
         events = logs.filter_log_events(logGroupName=f"/aws/lambda/{name}").get("events", [])
         text = "".join(event["message"] for event in events)
         if wanted(text):
@@ -175,13 +177,16 @@ def test_an_extension_that_works_after_the_answer_holds_up_the_report_and_not_th
     server: RunningServer,
 ) -> None:
     """PostRuntimeExtensionsDuration: the next invocation waits for the extension as well."""
+    gate = Gate(server)
     slow = (
         EXTENSION
-        + """
+        + WAIT
+        + f"""
 identifier, _ = register("INVOKE")
 while True:
     next(identifier)
-    time.sleep(1.0)
+    wait_at({gate.url!r})
+    time.sleep(0.5)
     say("flushed")
 """
     )
@@ -189,12 +194,13 @@ while True:
     answer = client.invoke(FunctionName="flushing", Payload=b"1")
     assert json.loads(answer["Payload"].read())["event"] == 1
     assert "slow flushed" not in logged(server, "flushing", lambda text: "START Req" in text)
+    gate.open(2)
     text = logged(server, "flushing", lambda text: "REPORT" in text)
     assert text.index("slow flushed") < text.index("\nEND RequestId")
     result, _, tail = invoke(client, "flushing", 2)
     assert result["event"] == 2
     assert "slow flushed" in tail
-    assert float(tail.partition("\tDuration: ")[2].split()[0]) >= 1000
+    assert float(tail.partition("\tDuration: ")[2].split()[0]) >= 500
 
 
 def test_the_timeout_covers_extensions_and_they_hear_of_it(server: RunningServer) -> None:
@@ -203,15 +209,15 @@ def test_the_timeout_covers_extensions_and_they_hear_of_it(server: RunningServer
         + """
 identifier, _ = register("INVOKE", "SHUTDOWN")
 say("event", json.dumps(next(identifier)))
-time.sleep(1.3)
+time.sleep(2.5)
 say("event", json.dumps(next(identifier)))
 """
     )
     layer = publish(server, "stuck", stuck=stuck)
-    client = create_python(server, "stuck", Layers=[layer], Timeout=1)
+    client = create_python(server, "stuck", Layers=[layer], Timeout=2)
     result, error, tail = invoke(client, "stuck", 1)
     assert (error, result["event"]) == ("", 1)
-    assert "Task timed out after 1.00 seconds" in tail
+    assert "Task timed out after 2.00 seconds" in tail
     assert "Status: timeout" in tail
     text = logged(server, "stuck", lambda text: '"SHUTDOWN"' in text)
     assert events_of(text, "stuck")[1]["shutdownReason"] == "timeout"
@@ -224,7 +230,8 @@ def test_extensions_hear_why_the_environment_ends(
 ) -> None:
     name = f"ends-by-{event}"
     layer = publish(server, name, follower=FOLLOWER)
-    client = create_python(server, name, Layers=[layer], Timeout=1)
+    seconds = {"hang": 2, "exit": 30}[event]
+    client = create_python(server, name, Layers=[layer], Timeout=seconds)
     result, error, _ = invoke(client, name, event)
     expected = {"hang": "Sandbox.Timedout", "exit": "Runtime.ExitError"}[event]
     assert (error, result["errorType"]) == ("Unhandled", expected)

@@ -49,7 +49,7 @@ class Function:
         self, server: RunningServer, name: str, files: str | dict[str, str], **options: Any
     ) -> None:
         code = {"app.rb": files} if isinstance(files, str) else files
-        settings = {"Runtime": RUNTIME, "Timeout": 10, **options}
+        settings = {"Runtime": RUNTIME, "Timeout": 30, **options}
         self.client = server.create(name, dict(code), **settings)
         self.name = name
 
@@ -99,7 +99,7 @@ def test_a_ruby_handler_gets_event_and_context_and_stays_warm(make: Make) -> Non
     context = base64.b64encode(b'{"custom": {"a": "b"}}').decode()
     first = echo({"ü": "✓"}, ClientContext=context)
     assert (first.value["event"], first.value["client"]) == ({"ü": "✓"}, {"custom": {"a": "b"}})
-    assert 0 < first.value["left"] <= 10_000
+    assert 0 < first.value["left"] <= 30_000
     assert (first.value["pid"], first.value["cwd"]) == (1, "/var/task")
     assert first.value["names"] == [echo.name, "$LATEST", f"/aws/lambda/{echo.name}"]
     assert first.value["arn"].endswith(f":function:{echo.name}")
@@ -329,6 +329,8 @@ def test_ruby_is_ended_by_its_time_limit_by_a_signal_and_by_its_memory(make: Mak
         Timeout=1,
     )
     assert "Task timed out after 1.00 seconds" in function("slow").value["errorMessage"]
+    function.client.update_function_configuration(FunctionName=function.name, Timeout=30)
+    function.client.get_waiter("function_updated_v2").wait(FunctionName=function.name)
     assert function().value == "alive"
     assert "exit status 5" in function("exit").value["errorMessage"]
     assert function("full").value["errorType"] == "Runtime.OutOfMemory"

@@ -17,6 +17,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.conftest import RunningServer, make_zip, running
+from tests.gate import WAIT, Gate
 from tests.system.host import descendants, get_json, wait_for
 
 PUBLISHED = {"ApplyOn": "PublishedVersions"}
@@ -34,7 +35,7 @@ def publish(server: RunningServer, name: str, source: str, **options: Any) -> An
 def settle(client: Any, name: str) -> Any:
     """The version's configuration once it is no longer Pending."""
     waiter = client.get_waiter("published_version_active")
-    waiter.config.delay, waiter.config.max_attempts = 0.05, 400
+    waiter.config.delay, waiter.config.max_attempts = 0.05, 2400
     waiter.wait(FunctionName=name, Qualifier="1")
     return client.get_function_configuration(FunctionName=name, Qualifier="1")
 
@@ -53,15 +54,21 @@ def call(client: Any, name: str, event: Any = None) -> Any:
     return result
 
 
-def at_once(client: Any, name: str, count: int) -> list[Any]:
+def at_once(server: RunningServer, client: Any, name: str, count: int) -> list[Any]:
     """What so many environments answer, all busy at the same time."""
+    gate = Gate(server)
     with ThreadPoolExecutor(count) as threads:
-        return list(threads.map(lambda _: call(client, name, 0.7), range(count)))
+        calls = [threads.submit(call, client, name, gate.url) for _ in range(count)]
+        try:
+            wait_for(lambda: count_lines(server, name) == count, "all of them to run")
+        finally:
+            gate.open(count)
+        return [one.result() for one in calls]
 
 
 def test_init_runs_once_and_each_environment_is_random_on_its_own(server: RunningServer) -> None:
     source = """
-import os, random, secrets, ssl, time, uuid
+import os, random, secrets, ssl, uuid
 drawn = random.random()
 ssl.RAND_bytes(8)
 from snapshot_restore_py import register_after_restore, register_before_snapshot
@@ -73,14 +80,15 @@ def first():
 register_after_restore(hooks.append, 'restored')
 register_after_restore(lambda **given: hooks.append(given), a=1)
 def handler(event, context):
-    time.sleep(event or 0)
+    print('runs')
+    wait_at(event)
     mine = [random.random(), str(uuid.uuid4()), str(uuid.uuid1()), secrets.token_hex(8),
             ssl.RAND_bytes(8).hex(), context.log_stream_name, context.aws_request_id]
     kind = os.environ['AWS_LAMBDA_INITIALIZATION_TYPE']
     return {'drawn': drawn, 'mine': mine, 'hooks': hooks, 'type': kind}
 """
-    client = ready(server, "snap-random", source)
-    found = at_once(client, "snap-random", 3)
+    client = ready(server, "snap-random", WAIT + source)
+    found = at_once(server, client, "snap-random", 3)
     assert len({one["drawn"] for one in found}) == 1
     for values in zip(*(one["mine"] for one in found), strict=True):
         assert len(set(values)) == 3, values
@@ -93,7 +101,7 @@ def test_environments_of_one_snapshot_share_no_file_process_or_memory(
     server: RunningServer,
 ) -> None:
     source = """
-import os, socket, subprocess, time
+import os, socket, subprocess
 state = []
 with open('/tmp/kept', 'w') as kept:
     kept.write('init')
@@ -103,15 +111,16 @@ def handler(event, context):
     open('/tmp/kept', 'w').write('changed')
     open('/tmp/more', 'w').write('x')
     listener = socket.create_server(('127.0.0.1', 8099))
-    child = subprocess.Popen(['sleep', '5'])
-    time.sleep(event or 0)
+    child = subprocess.Popen(['sleep', '500'])
+    print('runs')
+    wait_at(event)
     processes = [name for name in os.listdir('/proc') if name.isdigit()]
     child.kill(); child.wait(); listener.close()
     spaces = [os.readlink('/proc/self/ns/' + name) for name in ('net', 'ipc')]
     return [*seen, len(processes), *spaces]
 """
-    client = ready(server, "snap-apart", source)
-    found = at_once(client, "snap-apart", 3)
+    client = ready(server, "snap-apart", WAIT + source)
+    found = at_once(server, client, "snap-apart", 3)
     assert [one[:4] for one in found] == [[["kept"], "init", 1, 2]] * 3
     assert len({one[4] for one in found}) == 3
     assert len({one[5] for one in found}) == 3
@@ -188,7 +197,7 @@ def test_the_logs_as_json_have_the_restore_as_platform_events(server: RunningSer
 
 def test_an_init_that_fails_makes_the_version_failed(server: RunningServer) -> None:
     client = publish(
-        server, "snap-broken", "import time\ntime.sleep(0.3)\nraise ValueError('no luck')" + HANDLER
+        server, "snap-broken", "import time\ntime.sleep(1)\nraise ValueError('no luck')" + HANDLER
     )
     with pytest.raises(ClientError, match="SnapStartNotReadyException"):
         call(client, "snap-broken")
@@ -296,23 +305,25 @@ def test_a_deleted_function_finishes_and_leaves_no_process_of_its_snapshot(
     tmp_path: Path,
 ) -> None:
     source = """
-import time
 def handler(event, context):
     print('runs')
-    time.sleep(event)
+    if event:
+        wait_at(event)
     return 'finished'
 """
     with running(tmp_path / "data", environment={"LAMBENT_PARKED": "0"}) as server:
         server.create("snap-warm", HANDLER).invoke(FunctionName="snap-warm")
         before = descendants(server.pid)
-        client = ready(server, "snap-gone", source)
-        assert call(client, "snap-gone", 0) == "finished"
+        client, gate = ready(server, "snap-gone", WAIT + source), Gate(server)
+        assert call(client, "snap-gone") == "finished"
         started = descendants(server.pid) - before
         assert len(started) >= 3, "a template of two processes, and an environment"
         with ThreadPoolExecutor(1) as threads:
-            last = threads.submit(call, client, "snap-gone", 1)
+            last = threads.submit(call, client, "snap-gone", gate.url)
             wait_for(lambda: count_lines(server, "snap-gone") == 2, "the invocation to run")
             client.delete_function(FunctionName="snap-gone")
+            assert not last.done()
+            gate.open(1)
             assert last.result() == "finished"
         wait_for(lambda: not started & descendants(server.pid), "its processes to end")
 

@@ -18,7 +18,7 @@ def test_the_fan_out_example_gives_each_function_its_orders(tmp_path: Path) -> N
         env={**os.environ, "TMPDIR": str(tmp_path), **SOMEONES_SETTINGS},
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=240,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stderr == ""

@@ -262,7 +262,7 @@ class Server:
             },
         )
         admit = access.admit_invoke if access.authorization is not None else None
-        gateway = Gateway(
+        self.gateway = gateway = Gateway(
             account=self.account,
             access=access,
             streams={"logs": self.cloudwatch_logs.streams},
@@ -368,6 +368,7 @@ class Server:
         self.http.drain()
         await self.invoker.drain()
         await self.sources.ended()
+        await self.gateway.answered()
         await asyncio.sleep(0)  # the last answers leave before their connections
         self.http.drain()
 

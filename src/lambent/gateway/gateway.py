@@ -54,6 +54,8 @@ REFUSALS = {
 SMALL_BODY_BYTES_MAX = limits.SYNC_REQUEST_BYTES_MAX + 64 * 1024
 PARSE_INLINE_BYTES_MAX = 256 * 1024
 STREAMING_SUFFIX = InvokeStreamingRoute.suffix
+CALLS_S_MAX = 20.0
+"""How long the end of the server waits for calls that are under way."""
 CODE_PATHS = ("/functions", "/code", "/versions")
 
 
@@ -88,6 +90,13 @@ class Gateway:
         self._s3 = s3
         self._tasks = tasks
         self._endpoint = endpoint
+        self._calls: set[asyncio.Task[None]] = set()
+        """Modelled calls under way."""
+
+    async def answered(self) -> None:
+        """Returns when no modelled call is under way any more, or when that lasts too long."""
+        if self._calls:
+            await asyncio.wait(self._calls, timeout=CALLS_S_MAX)
 
     # http.Application
 
@@ -118,7 +127,9 @@ class Gateway:
             elif request.path.startswith(CERTIFICATES):
                 answer_certificate(exchange, self._certificate(request.path))
             else:
-                self._tasks.spawn(self._answer(exchange), name=request.path)
+                call = self._tasks.spawn(self._answer(exchange), name=request.path)
+                self._calls.add(call)
+                call.add_done_callback(self._calls.discard)
         except Exception:  # a fault of ours must cost one answer, not the connection's protocol
             log.exception("fault while routing %s %s", request.method, request.path)
             respond_fault(exchange)

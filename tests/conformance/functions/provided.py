@@ -1,4 +1,4 @@
-#!/usr/bin/python3 -IS
+#!/usr/bin/env -S python3 -IS
 # A runtime in one file: the Runtime API by http.client, then the cases.
 import http.client
 import json
