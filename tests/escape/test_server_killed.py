@@ -21,7 +21,7 @@ def test_a_function_that_refuses_to_die_dies_with_its_server(doomed: Leftovers) 
         doomed.watch()
         world.server.kill()
         with contextlib.suppress(BotoCoreError):
-            running.result(timeout=10)
+            running.result(timeout=60)
     await_none_marked(world)
     world.server.start()  # the next one cleans up what a killed one could not
     doomed.watch()

@@ -25,7 +25,7 @@ from lambent.sandbox.namespaces import NamespaceBackend
 from lambent.sandbox.network import make_network
 
 GUEST_PROGRAM = Path(__file__).parent / "guest_program"
-ANSWER_TIMEOUT_S = 20.0
+ANSWER_TIMEOUT_S = 60.0
 PORT = 4566
 
 

@@ -112,7 +112,7 @@ def test_the_end_of_a_program_is_reported(source: str, code: int, number: int) -
     async def scenario() -> None:
         async with bench() as one:
             sandbox = await one.launch(source)
-            ended = await asyncio.wait_for(sandbox.exited, 10)
+            ended = await asyncio.wait_for(sandbox.exited, 60)
             assert (ended.code, ended.signal, ended.out_of_memory) == (code, number, False)
             await sandbox.close()
 
@@ -136,23 +136,25 @@ def test_raw_output_of_the_program_and_its_children_arrives() -> None:
 
 
 def test_kill_ends_every_process_and_may_be_said_twice() -> None:
+    seconds = 100_000 + os.getpid()  # as nobody else on this host sleeps
+
     async def scenario() -> None:
         async with bench() as one:
             sandbox = await one.launch(
-                "import subprocess; subprocess.Popen(['sleep', '1000'])\n"
-                "subprocess.Popen(['sh', '-c', 'setsid sleep 1001 & sleep 1002'])\n"
+                f"import subprocess; subprocess.Popen(['sleep', '{seconds}1'])\n"
+                f"subprocess.Popen(['sh', '-c', 'setsid sleep {seconds}2 & sleep {seconds}3'])\n"
             )
             await answer(sandbox)
             sandbox.kill()
             sandbox.kill()
-            ended = await asyncio.wait_for(sandbox.exited, 10)
+            ended = await asyncio.wait_for(sandbox.exited, 60)
             assert (ended.signal, ended.out_of_memory) == (signal.SIGKILL, False)
             sandbox.kill()
             await sandbox.close()
             await sandbox.close()
 
     asyncio.run(scenario())
-    assert _processes_of("sleep 100") == []
+    assert _processes_of(f"sleep {seconds}") == []
 
 
 def test_a_parked_sandbox_is_bound_later_and_one_that_is_let_go_ends() -> None:
@@ -219,7 +221,7 @@ def test_a_zygote_that_dies_takes_its_sandboxes_along_and_the_next_launch_starts
             sandbox = await one.launch("result = 1")
             await answer(sandbox)
             os.kill(sandbox.zygote.pid, signal.SIGKILL)
-            assert (await asyncio.wait_for(sandbox.exited, 10)).signal == signal.SIGKILL
+            assert (await asyncio.wait_for(sandbox.exited, 60)).signal == signal.SIGKILL
             await sandbox.close()
             assert await one.run("result = 2") == 2
 
@@ -257,8 +259,6 @@ def test_compile_writes_unchecked_pycs_and_tolerates_what_does_not_compile() -> 
 
 
 def test_two_hundred_sandboxes_live_at_once_and_stop_leaves_nothing() -> None:
-    mounts = Path("/proc/self/mountinfo").read_text()
-
     async def scenario() -> int:
         async with bench() as one:
             sandboxes = [await one.launch("result = 1") for _ in range(200)]
@@ -269,7 +269,7 @@ def test_two_hundred_sandboxes_live_at_once_and_stop_leaves_nothing() -> None:
     zygote = asyncio.run(scenario())
     assert not Path(f"/proc/{zygote}").exists()
     assert _children_of(zygote) == []
-    assert Path("/proc/self/mountinfo").read_text() == mounts
+    assert "lambent-test-" not in Path("/proc/self/mountinfo").read_text()
 
 
 def test_nothing_outlives_a_server_that_is_killed(tmp_path: Path) -> None:
@@ -308,7 +308,7 @@ asyncio.run(main())
 
 def _await_end(pidfd: int) -> None:
     try:
-        assert select.select([pidfd], [], [], 10)[0], "a process outlived its server"
+        assert select.select([pidfd], [], [], 60)[0], "a process outlived its server"
     finally:
         os.close(pidfd)
 

@@ -21,7 +21,7 @@ def play(*arguments: str) -> dict[str, Any]:
     """Run the world in a process of its own, since it leaves this network namespace for good."""
     program = Path(__file__).with_name("network_world.py")
     done = subprocess.run(
-        [sys.executable, str(program), *arguments], stdout=subprocess.PIPE, timeout=60, check=True
+        [sys.executable, str(program), *arguments], stdout=subprocess.PIPE, timeout=240, check=True
     )
     result: dict[str, Any] = json.loads(done.stdout)
     return result
