@@ -7,6 +7,7 @@ import json
 import os
 import re
 import select
+import shutil
 import signal
 import subprocess
 import sys
@@ -102,6 +103,18 @@ def test_the_handler_follows_when_the_file_is_renamed(cli: Cli, tmp_path: Path) 
     (tmp_path / "app.py").rename(tmp_path / "handler.py")
     assert cli.json("deploy", tmp_path, "--name", "cli-renamed")["Handler"] == "handler.handler"
     assert cli.json("invoke", "cli-renamed", "--payload", "[1]")["Payload"] == [1]
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="no Node.js on this host")
+def test_a_folder_of_javascript_is_deployed_without_a_word_and_again(
+    cli: Cli, tmp_path: Path
+) -> None:
+    file = write(tmp_path / "script" / "index.mjs", "export const handler = async () => 1")
+    deployed = cli.json("deploy", tmp_path / "script", "--name", "cli-node")
+    assert (deployed["Runtime"][:6], deployed["Handler"]) == ("nodejs", "index.handler")
+    file.write_text("export const handler = async () => 2")
+    assert cli.json("deploy", tmp_path / "script", "--name", "cli-node")["Changed"]
+    assert cli.json("invoke", "cli-node")["Payload"] == 2
 
 
 def test_a_folder_is_published_as_a_layer_once(cli: Cli) -> None:

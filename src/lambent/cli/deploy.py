@@ -5,22 +5,14 @@ from __future__ import annotations
 import argparse
 import json
 import re
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lambent.cli import handlers
 from lambent.cli.aws import Connection
-from lambent.cli.package import (
-    Files,
-    build_zip,
-    code_sha256,
-    collect_files,
-    defines_handler,
-    guess_handler,
-    load_zip,
-)
+from lambent.cli.package import Files, build_zip, code_sha256, collect_files, load_zip
 from lambent.cli.terminal import CliError, Progress, format_bytes, paint
 
 DEFAULT_ROLE = "arn:aws:iam::000000000000:role/lambent"
@@ -50,13 +42,12 @@ def add_parsers(commands: Any, common: argparse.ArgumentParser) -> None:
         parents=[common],
         usage="lambent deploy DIR|FILE [OPTION…]",  # --env and --layer would swallow a DIR behind
         help="create or update a function from a folder or file",
-        description="Create a function from a folder, a .py file, a .zip or a .jar, or update it. "
+        description="Create a function from a folder, a source file, a zip or a jar, or update it. "
         "On an update, what no option names stays as it was.",
     )
     parser.add_argument("target", type=Path, metavar="DIR|FILE")
     parser.add_argument("--name", help="of the function (that of the folder or file)")
-    parser.add_argument("--runtime", help="(the Python that runs this command)")
-    parser.add_argument("--handler", metavar="MODULE.FUNCTION", help="(found by reading the code)")
+    add_code_options(parser)
     parser.add_argument("--memory", type=int, metavar="MB", help="MemorySize (128)")
     parser.add_argument("--timeout", type=int, metavar="SECONDS", help="(3)")
     parser.add_argument(
@@ -75,6 +66,16 @@ def add_parsers(commands: Any, common: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--role", metavar="ARN", help=f"({DEFAULT_ROLE})")
     parser.set_defaults(perform=perform_deploy)
+
+
+def add_code_options(parser: argparse.ArgumentParser) -> None:
+    """What is guessed where it is not named."""
+    parser.add_argument(
+        "--runtime",
+        help="(Python: that of this command; Node.js, Ruby: the newest on this host; with a "
+        f"`bootstrap`: {handlers.PROGRAMS})",
+    )
+    parser.add_argument("--handler", metavar="MODULE.FUNCTION", help="(found by reading the code)")
 
 
 def perform_deploy(arguments: argparse.Namespace, connection: Connection) -> int:
@@ -105,7 +106,7 @@ def perform_deploy(arguments: argparse.Namespace, connection: Connection) -> int
 def guess_name(target: Path) -> str:
     """The folder's or file's name, with what Lambda does not allow in one replaced by `-`."""
     resolved = target.resolve()
-    stem = resolved.stem if resolved.suffix in (".py", *ARCHIVES) else resolved.name
+    stem = resolved.stem if resolved.suffix in (*handlers.SOURCES, *ARCHIVES) else resolved.name
     name = re.sub(r"[^a-zA-Z0-9_-]+", "-", stem).strip("-")[:NAME_MAX]
     if not name:
         raise CliError(f"No function name can be made from {target}: give one with --name")
@@ -169,8 +170,7 @@ def _create(
     client: Any, name: str, package: Package, options: Mapping[str, Any], progress: Progress
 ) -> None:
     # What cannot be guessed ends the command before anything was sent.
-    handler = options.get("Handler") or _guess_handler(package)
-    defaults = {"Runtime": own_runtime(), "Handler": handler, "Role": DEFAULT_ROLE}
+    defaults = {"Role": DEFAULT_ROLE, **guess_options(package.files, options)}
     progress.show(f"{name}: creating, {format_bytes(len(package.zipped))}")
     client.create_function(
         FunctionName=name, Code={"ZipFile": package.zipped}, **{**defaults, **options}
@@ -187,8 +187,9 @@ def _update(
 ) -> list[str]:
     """Change what differs; what that was."""
     name, done = current["FunctionName"], []
-    if "Handler" not in options and _has_lost_handler(package, current):
-        options["Handler"] = guess_handler(package.files)
+    runtime = options.get("Runtime") or current["Runtime"]
+    if "Handler" not in options and _has_lost_handler(package, current, runtime):
+        options["Handler"] = handlers.guess_handler(package.files, runtime)
     waiter = client.get_waiter("function_updated_v2")
     if package.sha256 != current.get("CodeSha256"):
         progress.show(f"{name}: updating its code, {format_bytes(len(package.zipped))}")
@@ -204,22 +205,22 @@ def _update(
     return done
 
 
-def _has_lost_handler(package: Package, current: Mapping[str, Any]) -> bool:
+def _has_lost_handler(package: Package, current: Mapping[str, Any], runtime: str) -> bool:
     """Whether the handler left with the old code; one that a layer may hold is left alone."""
     if not package.files or current.get("Layers"):
         return False
-    return not defines_handler(package.files, current["Handler"])
+    return handlers.has_lost_handler(package.files, runtime, current["Handler"])
 
 
-def _guess_handler(package: Package) -> str:
-    if not package.files:
+def guess_options(files: Files, options: Mapping[str, Any]) -> dict[str, str]:
+    """Runtime and Handler, as far as no option names them. `files`: empty for a finished zip."""
+    runtime = options.get("Runtime")
+    if "Handler" in options:
+        return {} if runtime else {"Runtime": handlers.guess_runtime(files)}
+    if not files:
         raise CliError("A zip's handler is not guessed: name it with --handler module.function")
-    return guess_handler(package.files)
-
-
-def own_runtime() -> str:
-    """Of the Python that runs this."""
-    return f"python{sys.version_info.major}.{sys.version_info.minor}"
+    runtime = runtime or handlers.guess_runtime(files)
+    return {"Runtime": runtime, "Handler": handlers.guess_handler(files, runtime)}
 
 
 def _resolve_layer(client: Any, layer: str, function_name: str, progress: Progress) -> str:

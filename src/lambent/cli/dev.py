@@ -18,15 +18,16 @@ from lambent.cli.aws import Connection, format_client_error
 from lambent.cli.deploy import (
     DEFAULT_ROLE,
     WAIT,
+    add_code_options,
     changed_options,
     find_configuration,
     given_options,
     guess_name,
-    own_runtime,
+    guess_options,
 )
 from lambent.cli.invoke import format_function_error, format_payload, read_argument
 from lambent.cli.logs import Unseen, print_events
-from lambent.cli.package import collect_files, guess_handler
+from lambent.cli.package import collect_files
 from lambent.cli.terminal import CliError, paint, printable
 
 PAUSE_S = 0.25
@@ -44,8 +45,7 @@ def add_parsers(commands: Any, common: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("folder", type=Path, metavar="DIR")
     parser.add_argument("--name", help="of the function (that of the folder)")
-    parser.add_argument("--runtime", help="(the Python that runs this command)")
-    parser.add_argument("--handler", metavar="MODULE.FUNCTION", help="(found by reading the code)")
+    add_code_options(parser)
     parser.add_argument("--memory", type=int, metavar="MB", help="MemorySize (128)")
     parser.add_argument("--timeout", type=int, metavar="SECONDS", help="(3)")
     parser.add_argument(
@@ -112,9 +112,7 @@ def _deploy(client: Any, name: str, folder: Path, options: dict[str, Any]) -> No
     code = {"S3Bucket": "hot-reload", "S3Key": str(folder)}
     current = find_configuration(client, name)
     if current is None:
-        defaults = {"Runtime": own_runtime(), "Role": DEFAULT_ROLE}
-        if "Handler" not in options:
-            options["Handler"] = guess_handler(collect_files(folder))
+        defaults = {"Role": DEFAULT_ROLE, **guess_options(collect_files(folder), options)}
         client.create_function(FunctionName=name, Code=code, **{**defaults, **options})
         client.get_waiter("function_active_v2").wait(FunctionName=name, WaiterConfig=WAIT)
         return

@@ -27,7 +27,7 @@ _EXCLUDED_FOLDERS = frozenset(
 _EXCLUDED_FILES = frozenset({".DS_Store"})
 _EXCLUDED_ENDS = (".pyc", ".pyo")
 
-_MODULES = ("app", "handler", "lambda_function", "main", "index")
+MODULES = ("app", "handler", "lambda_function", "main", "index")
 _FUNCTIONS = ("handler", "lambda_handler")
 
 Files = Mapping[str, Path]
@@ -89,7 +89,7 @@ def guess_handler(files: Files) -> str:
     Raises CliError that says what was looked for.
     """
     at_top = [name.removesuffix(".py") for name in files if _is_top_python(name)]
-    modules = [module for module in _MODULES if module in at_top]
+    modules = [module for module in MODULES if module in at_top]
     if len(at_top) == 1:
         modules = at_top
     for module in modules:
@@ -97,7 +97,7 @@ def guess_handler(files: Files) -> str:
         for function in _FUNCTIONS:
             if function in names:
                 return f"{module}.{function}"
-    looked_in = ", ".join(f"{module}.py" for module in modules or _MODULES)
+    looked_in = ", ".join(f"{module}.py" for module in modules or MODULES)
     raise CliError(
         f"No function {' or '.join(_FUNCTIONS)} was found in {looked_in}: "
         "name it with --handler module.function"
