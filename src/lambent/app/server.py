@@ -14,6 +14,7 @@ from lambent.api.invoke_async import AsyncOperations
 from lambent.api.operations import lambda_operations
 from lambent.app.access import ExecutionRoles, load_session_tokens
 from lambent.app.admission import make_access, make_s3_access, make_url_access
+from lambent.app.around import Around
 from lambent.app.backend import (
     INSIDE_PORT,
     debuggers_folder,
@@ -23,17 +24,11 @@ from lambent.app.backend import (
     report_of,
     runtime_settings,
 )
-from lambent.app.delivery import (
-    Around,
-    make_courier,
-    make_events,
-    make_logs,
-    make_queue,
-    make_scheduler,
-    make_sns,
-)
+from lambent.app.delivery import make_courier, make_queue
 from lambent.app.images import make_images
 from lambent.app.readings import read_memory, usage_of, usage_row
+from lambent.app.services.every import make_services
+from lambent.app.services.service import Ties
 from lambent.app.side_ports import listen_beside
 from lambent.app.sources import make_sources
 from lambent.clock import SystemClock
@@ -72,11 +67,6 @@ from lambent.placement.snapshots import Snapshots
 from lambent.queue.operator import QueueOperator
 from lambent.runtime.catalogue import find_runtimes, how_to_get
 from lambent.services.iam import Iam
-from lambent.services.iam import rows as iam_rows
-from lambent.services.s3 import S3
-from lambent.services.signer import Signer
-from lambent.services.sqs import Sqs
-from lambent.services.sts import Sts
 from lambent.settings import Settings, hot_reload_roots, parse_file_systems
 from lambent.store.database import Database
 from lambent.store.files import CodeStore
@@ -84,7 +74,6 @@ from lambent.store.logs import LogStore
 from lambent.store.usage import clear_usage, load_usage, store_usage
 from lambent.tasks import Tasks
 
-SERVICES = ["lambda", "events", "iam", "logs", "s3", "scheduler", "signer", "sns", "sqs", "sts"]
 USAGE_FLUSH_S = 1.0
 ACCEPTS_MAX = 64
 EXPIRY_MARGIN_S = 60.0
@@ -104,7 +93,6 @@ class Server:
         data = settings.data_dir
         self.database = Database(data / "lambent.db")
         self.iam = Iam(self.database, clock=self.clock, account=self.account)
-        self.sqs = Sqs(self.database, account=self.account, clock=self.clock, tasks=tasks)
         self.roles = ExecutionRoles(
             self.iam.directory, self.clock, session_s=int(settings.role_session_s)
         )
@@ -165,27 +153,25 @@ class Server:
         self.invoker = Invoker(
             self.plane.functions, self.ledger, self.placement, self.meter, self.clock
         )
-        surroundings = Around(self.account, self.database, self.clock, tasks)
+        around = Around(self.account, self.database, self.clock, tasks)
         delay_scale = settings.async_delay_scale
-        self.queue = make_queue(surroundings, self.invoker, self.plane, self.sqs, delay_scale)
-        self.courier = make_courier(
-            surroundings, self.queue, self.plane, self.sqs, self.logs, delay_scale
+        self.queue = make_queue(around, self.invoker, self.plane, delay_scale)
+        self.courier = make_courier(around, self.queue, self.plane, delay_scale)
+        self.services = make_services(
+            around,
+            Ties(
+                queue=self.queue,
+                courier=self.courier,
+                plane=self.plane,
+                iam=self.iam,
+                roles=self.roles,
+                logs=self.logs,
+                data_dir=data,
+            ),
         )
-        self.events = make_events(surroundings, self.queue, self.courier)
-        self.sns = make_sns(surroundings, self.queue, self.courier, data)
         self.sources = make_sources(
-            settings, surroundings, self.invoker, self.plane, self.sqs, self.roles
+            settings, around, self.invoker, self.plane, self.services.sqs, self.roles
         )
-        self.cloudwatch_logs = make_logs(surroundings, self.logs, self.courier)
-        self.scheduler = make_scheduler(surroundings, self.courier, self.plane)
-        self.s3 = S3(
-            self.database,
-            account=self.account,
-            clock=self.clock,
-            root=data / "s3",
-            courier=self.courier,
-        )
-        self.queue.targets["s3"] = self.s3.target
         self.http: HttpServer
         self.port = 0
         self.side_ports: list[tuple[str, str]] = []
@@ -241,8 +227,8 @@ class Server:
         await self.backend.start()
         await self.registry.load()
         self.plane.concurrency.enforce_by(self.placement)
-        await self.iam.directory.load()
-        await self._load_services()
+        for service in self.services.every:
+            await service.load()
         downloads = self.plane.downloads = await load_downloads(self.database, clock=self.clock)
         tokens = self.roles.tokens = await load_session_tokens(self.database)
         access = await make_access(
@@ -255,30 +241,20 @@ class Server:
             registry=self.registry,
             plane=self.plane,
             resource_documents={
-                "sqs": self.sqs.documents,
-                "s3": self.s3.settings.documents,
-                "events": self.events.documents,
-                "sns": self.sns.documents,
+                one.name: one.documents for one in self.services.every if one.documents
             },
         )
         admit = access.admit_invoke if access.authorization is not None else None
         self.gateway = gateway = Gateway(
             account=self.account,
             access=access,
-            streams={"logs": self.cloudwatch_logs.streams},
+            streams={one.name: one.streams for one in self.services.every},
             operations={
                 "lambda": {
-                    **lambda_operations(self.plane, self.s3.reader),
+                    **lambda_operations(self.plane, self.services.s3.reader),
                     **AsyncOperations(self.queue).handlers(),
                 },
-                "sts": Sts(self.iam.directory, tokens, self.clock).operations,
-                "signer": Signer(self.plane.signing).operations,
-                "iam": self.iam.operations,
-                "logs": self.cloudwatch_logs.operations,
-                "sqs": self.sqs.operations,
-                "events": self.events.operations,
-                "scheduler": self.scheduler.operations,
-                "sns": self.sns.operations,
+                **{one.name: one.operations for one in self.services.every if one.operations},
             },
             invoke=InvokeRoute(
                 self.invoker,
@@ -311,7 +287,7 @@ class Server:
                 admit=access.admit_operator,
             ),
             s3=S3Route(
-                self.s3,
+                self.services.s3,
                 self.account,
                 make_s3_access(access, self.clock),
                 access.authorization,
@@ -319,7 +295,7 @@ class Server:
                 self._tasks,
                 endpoint=self._endpoint,
             ),
-            certificate=self.sns.certificate,
+            certificate=self.services.sns.certificate,
             tasks=self._tasks,
             endpoint=self._endpoint,
         )
@@ -330,23 +306,17 @@ class Server:
         )
         await self._begin()
 
-    async def _load_services(self) -> None:
-        for service in (self.sqs, self.s3, self.events, self.sns, self.scheduler):
-            await service.load()
-
     async def _begin(self) -> None:
         """All that happens by itself, once every target is there."""
         await self.queue.start()
         await self.courier.start()
-        self.events.resume()
+        for service in self.services.every:
+            service.start()
         self.sources.start(self.plane.event_sources.every())
-        await self.cloudwatch_logs.start()
-        self.scheduler.start()
         snap_start = SnapStart(self.registry, self.snapshots, self._tasks)
         self.plane.versions.begin_snapshot = snap_start.begin
         snap_start.resume()
         self.plane.image_functions.resume()
-        self._tasks.spawn(self.s3.sweep(), name="sweep files of S3")
 
     def _endpoint(self, request: Request) -> str:
         """The server as the caller named it."""
@@ -359,12 +329,9 @@ class Server:
         self.debugging.end_all()  # what stands at a breakpoint would never be done
         self.queue.stop()
         self.courier.stop()
-        self.events.stop()
         self.sources.stop()
-        self.cloudwatch_logs.stop()
-        self.scheduler.stop()
-        self.sqs.stop()
-        self.sns.stop()
+        for service in self.services.every:
+            service.stop()
         self.http.drain()
         await self.invoker.drain()
         await self.sources.ended()
@@ -392,7 +359,8 @@ class Server:
         await self.logs.close()
         await self.images.store.close()
         await self.files.close()
-        self.s3.close()
+        for service in self.services.every:
+            service.close()
         await self.database.close()
 
     async def reset(self) -> None:
@@ -400,17 +368,11 @@ class Server:
         self.debugging.end_all()
         self.sources.reset()
         await self.courier.reset()
-        await self.cloudwatch_logs.reset()
+        for service in self.services.every:
+            await service.reset()
         await self.queue.reset()
         await self.registry.reset()
         self.snapshots.drop_all()
-        await self.database.write(iam_rows.delete_everything)
-        await self.iam.directory.load()
-        await self.sqs.reset()
-        await self.s3.reset()
-        await self.events.reset()
-        await self.scheduler.reset()
-        await self.sns.reset()
         await self.logs.clear()
         self.meter.clear()
         await self.database.write(clear_usage)
@@ -423,15 +385,25 @@ class Server:
 
     # Loops for ever, as tasks
 
+    def spawn_loops(self) -> list[asyncio.Task[None]]:
+        """To be cancelled before the close."""
+        works = {
+            "sweep connections": self.http.sweep(),
+            "flush logs": self.logs.run(),
+            "expire idle environments": self.expire_idle(),
+            "flush usage": self.flush_usage(),
+            **{f"run {one.name}": one.run() for one in self.services.every if one.run},
+        }
+        return [self._tasks.spawn(work, name=name) for name, work in works.items()]
+
     async def expire_idle(self) -> None:
         while True:
             await asyncio.sleep(SWEEP_S)
             self.placement.expire_idle()
             self.parking.tend(read_memory())
             await self.registry.sweep()
-            await self.sqs.sweep()
-            await self.events.sweep()
-            await self.sns.sweep()
+            for service in self.services.every:
+                await service.sweep()
 
     async def flush_usage(self) -> None:
         while True:
@@ -446,7 +418,7 @@ class Server:
         return {
             "status": "ready",
             "version": __version__,
-            "services": SERVICES,
+            "services": ["lambda", *sorted(one.name for one in self.services.every)],
             "isolation": describe_report(report),
             "runtimes": {
                 name: {"version": one.version, "path": str(one.executable)}

@@ -52,13 +52,7 @@ async def serve(settings: Settings, announce: Callable[[Server], None]) -> int:
             loops: list[asyncio.Task[None]] = []
             try:
                 await server.start()
-                loops = [
-                    tasks.spawn(server.http.sweep(), name="sweep connections"),
-                    tasks.spawn(server.logs.run(), name="flush logs"),
-                    tasks.spawn(server.cloudwatch_logs.expire(), name="expire log events"),
-                    tasks.spawn(server.expire_idle(), name="expire idle environments"),
-                    tasks.spawn(server.flush_usage(), name="flush usage"),
-                ]
+                loops = server.spawn_loops()
                 gc.collect()
                 gc.freeze()
                 announce(server)

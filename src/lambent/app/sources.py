@@ -6,7 +6,7 @@ import configparser
 from pathlib import Path
 
 from lambent.app.access import ExecutionRoles
-from lambent.app.delivery import Around as Surroundings
+from lambent.app.around import Around as Surroundings
 from lambent.control.plane import Plane
 from lambent.domain.credentials import TemporaryCredentials
 from lambent.domain.event_source import EventSourceMapping, SourceType

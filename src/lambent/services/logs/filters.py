@@ -30,8 +30,6 @@ class Filters:
     async def load(self) -> None:
         for one in await self.database.read(lambda c: load_filters(c, self.account)):
             self._held.setdefault((one.kind, one.group), {})[one.name] = one
-        for group in self.subscribed_groups():
-            self.on_changed(group)
 
     def of(self, kind: Kind, group: str) -> list[Filter]:
         """By name."""

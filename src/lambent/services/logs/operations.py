@@ -69,9 +69,12 @@ class Logs:
         self._settings = GroupSettings(store)
         self._live_tail = LiveTail(store, account, clock)
 
-    async def start(self) -> None:
-        """Go on with what subscriptions have not sent."""
+    async def load(self) -> None:
+        """Every filter, from the disk."""
         await self._filters.load()
+
+    def start(self) -> None:
+        """Go on with what subscriptions have not sent."""
         self.subscriptions.start()
 
     def stop(self) -> None:

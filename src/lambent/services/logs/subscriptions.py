@@ -63,7 +63,7 @@ class Subscriptions:
         self._waiting: dict[str, float] = {}
         """Group → how long it waits after its last fault."""
         self.retries = Timetable(clock, self._try_again)
-        self._open = True
+        self._open = False
         filters.on_changed = self._on_changed
         store.on_grown = self.send
 
@@ -72,8 +72,11 @@ class Subscriptions:
         return self._courier.fault(destination_arn, self._sender(group))
 
     def start(self) -> None:
-        """From here on a group that met a fault is tried again."""
+        """Send what is new, and go on with what was not sent."""
+        self._open = True
         self.retries.start()
+        for group in self._filters.subscribed_groups():
+            self._on_changed(group)
 
     def stop(self) -> None:
         """Look at nothing more: what comes from now on is sent after the next start."""

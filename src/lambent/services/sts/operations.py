@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -41,7 +41,10 @@ class Sts:
     """Issues credentials. Who may assume a role was decided before: nobody asks where
     authentication is open."""
 
-    def __init__(self, directory: Directory, tokens: SessionTokens, clock: Clock) -> None:
+    def __init__(
+        self, directory: Directory, tokens: Callable[[], SessionTokens], clock: Clock
+    ) -> None:
+        """`tokens`: there once their secret was read."""
         self._directory = directory
         self._tokens = tokens
         self._clock = clock
@@ -122,7 +125,7 @@ class Sts:
         return {"Credentials": describe_credentials(issued)}
 
     def _issue(self, *, duration_s: int, **fields: Any) -> TemporaryCredentials:
-        return self._tokens.issue(
+        return self._tokens().issue(
             Session(
                 key_id=new_temporary_key_id(),
                 expires_s=int(self._clock.wall_s()) + duration_s,

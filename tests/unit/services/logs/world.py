@@ -75,7 +75,8 @@ async def logs_world(folder: Path, wall_s: float) -> AsyncIterator[LogsWorld]:
             store, database=database, courier=courier, account=account, clock=clock, tasks=tasks
         )
         await courier.start()
-        await logs.start()
+        await logs.load()
+        logs.start()
         try:
             call = Caller("logs", logs.operations)
             yield LogsWorld(call, store, clock, received, courier, logs, database)

@@ -30,7 +30,7 @@ def run(folder: Path, scenario: Scenario) -> None:
         await database.start()
         try:
             iam = Iam(database, ManualClock())
-            sts = Sts(iam.directory, TOKENS, ManualClock())
+            sts = Sts(iam.directory, lambda: TOKENS, ManualClock())
             await scenario(Caller("sts", sts.operations), Caller("iam", iam.operations))
         finally:
             await database.close()
