@@ -2,12 +2,13 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+WEB_ADAPTER := $(VENV)/web-adapter
 STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
 # What `make check` runs of the tests; CI says none, for there `make test` follows with all of them.
 CHECKED_TESTS ?= tests/unit
 
-.PHONY: demo test check format docs conformance bench clean
+.PHONY: demo test check format docs conformance web-adapter bench clean
 
 demo: $(STAMP)
 	@$(BIN)/python -I examples/demo.py
@@ -31,6 +32,15 @@ docs: $(STAMP)
 
 conformance: $(DEV_STAMP)
 	$(BIN)/python -m tools.conformance
+
+# Not a part of `make test`: to build it takes a minute of two processors.
+web-adapter: $(DEV_STAMP) $(WEB_ADAPTER)/bin/lambda-adapter
+	LAMBENT_WEB_ADAPTER=$(CURDIR)/$(WEB_ADAPTER)/bin/lambda-adapter \
+	  $(BIN)/python -m pytest tests/thirdparty/test_web_adapter.py
+
+$(WEB_ADAPTER)/bin/lambda-adapter: $(BIN)/python
+	CARGO_PROFILE_DEV_DEBUG=0 cargo install --quiet --debug --locked --version 0.9.1 \
+	  --root $(WEB_ADAPTER) lambda_web_adapter
 
 bench: $(DEV_STAMP)
 	$(BIN)/python -m benchmarks.run

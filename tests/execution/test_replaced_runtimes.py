@@ -62,6 +62,7 @@ ADAPTER = (
     EXTENSION
     + """
 import socket, threading
+assert not [name for name in os.environ if "LAMBENT" in name]
 identifier, _ = register()
 threading.Thread(target=next, args=(identifier,), daemon=True).start()
 while True:
@@ -75,11 +76,11 @@ while True:
     invocation = runtime.getresponse()
     event = invocation.read()
     web = http.client.HTTPConnection("127.0.0.1:8080")
-    web.request("POST", "/", event)
     try:
+        web.request("POST", "/", event)
         body = web.getresponse().read()
-    except OSError:  # the web server crashed: the end of its process answers
-        continue
+    except OSError:
+        time.sleep(1000)  # the web server crashed: the end of its process answers
     path = invocation.headers["Lambda-Runtime-Aws-Request-Id"] + "/response"
     runtime.request("POST", "/2018-06-01/runtime/invocation/" + path, body)
     runtime.getresponse().read()

@@ -73,6 +73,11 @@ def python_layer() -> bytes:
     return tar(*_files({**paths, **_libraries(programs)}))
 
 
+def program_layer(path: str, source: str) -> bytes:
+    """One program of the host's, with the libraries that it needs."""
+    return tar(*_files({path: source, **_libraries([source])}))
+
+
 def python_client_layer(files: Mapping[str, str | bytes]) -> bytes:
     """Functions in Python: `files` in /app; of the module named by Cmd `handler` is called."""
     run = CLIENT.format(python=PYTHON)

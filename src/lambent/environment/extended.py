@@ -25,6 +25,7 @@ from lambent.domain.invocation import Invocation
 from lambent.environment.extension_api import ExtensionApi
 from lambent.environment.failures import describe_process_exit
 from lambent.environment.platform import Platform
+from lambent.environment.program import ARN_VARIABLE
 from lambent.environment.supervisor import RUNTIME, Supervisor
 from lambent.environment.telemetry import Telemetry, TelemetrySink
 from lambent.environment.telemetry_api import TelemetryApi
@@ -146,6 +147,7 @@ class Extended:
             self._runtime.extend()
         supervisor = self._supervisor = Supervisor(sandbox.channel, self, self._loop)
         theirs = {name: environment[name] for name in environment if name not in _OF_THE_RUNTIME}
+        theirs.pop(ARN_VARIABLE, None)
         for name in self._names:
             supervisor.start(name, [f"{FOLDER}/{name}"], theirs)
         if not self._names:
