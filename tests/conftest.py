@@ -14,7 +14,7 @@ import sys
 import time
 import urllib.request
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -46,6 +46,12 @@ CREATED_TIMEOUT_S = 30
 """What a slow host never needs; Lambda's own default of 3 s it may."""
 ROLE = "arn:aws:iam::000000000000:role/lambda"
 RUNTIME = f"python{sys.version_info.major}.{sys.version_info.minor}"
+
+
+def chosen_runtime(found: Mapping[str, object]) -> str:
+    """The one that LAMBENT_TEST_RUNTIME names, where it is there; else the first; `` of none."""
+    named = os.environ.get("LAMBENT_TEST_RUNTIME", "")
+    return named if named in found else next(iter(found), "")
 
 
 def make_zip(files: dict[str, str | bytes]) -> bytes:

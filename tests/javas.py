@@ -27,6 +27,13 @@ def find_jdks() -> dict[str, Interpreter]:
     }
 
 
+def find_jres() -> dict[str, Interpreter]:
+    """Runtime → a Java from 11 on, where a JDK is there to compile; LAMBENT_JAVAS names more."""
+    jdks = find_jdks()
+    every = {**jdks, **java.find_javas(os.environ.get("LAMBENT_JAVAS", ""), os.environ)}
+    return {name: one for name, one in every.items() if jdks and not name.startswith("java8")}
+
+
 def get_client(folder: Path) -> Path:
     """Fetch AWS's client as an operator does."""
     command = [sys.executable, "-m", "lambent", "runtimes", "get", "java"]

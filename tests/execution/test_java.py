@@ -19,12 +19,13 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import RunningServer, make_zip, running
-from tests.javas import NO_JAVA, compile_java, core_jar, find_jdks, make_jar
+from tests.conftest import RunningServer, chosen_runtime, make_zip, running
+from tests.javas import NO_JAVA, compile_java, core_jar, find_jdks, find_jres, make_jar
 
 SOURCES = Path(__file__).parent / "java"
 JDKS = find_jdks()
-RUNTIME = next(iter(JDKS), "")
+OLDEST_JAVA = "11"  # that the functions here are written for
+RUNTIME = chosen_runtime(find_jres())
 
 pytestmark = pytest.mark.skipif(not JDKS, reason=NO_JAVA)
 
@@ -69,7 +70,8 @@ def server(tmp_path_factory: pytest.TempPathFactory, java_client: Path) -> Itera
 def classes(tmp_path_factory: pytest.TempPathFactory, java_client: Path) -> dict[str, bytes]:
     """All of SOURCES, compiled once."""
     folder: Path = tmp_path_factory.mktemp("classes")
-    return compile_java(sorted(SOURCES.rglob("*.java")), folder, [core_jar(java_client)])
+    sources = sorted(SOURCES.rglob("*.java"))
+    return compile_java(sources, folder, [core_jar(java_client)], OLDEST_JAVA)
 
 
 @pytest.fixture

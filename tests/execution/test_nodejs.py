@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -17,10 +18,10 @@ from typing import Any
 import pytest
 
 from lambent.runtime.families import nodejs
-from tests.conftest import RunningServer, make_zip
+from tests.conftest import RunningServer, chosen_runtime, make_zip
 
-FOUND = nodejs.find("", {"PATH": "/usr/local/bin:/usr/bin:/bin"})
-RUNTIME = next(iter(FOUND), "")
+FOUND = nodejs.find(os.environ.get("LAMBENT_NODES", ""), {"PATH": "/usr/local/bin:/usr/bin:/bin"})
+RUNTIME = chosen_runtime(FOUND)
 
 pytestmark = pytest.mark.skipif(
     not FOUND, reason=f"no Node.js of Lambda's versions here (node: {shutil.which('node')})"
@@ -33,6 +34,11 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     running = RunningServer(data_dir=data).start()
     yield running
     running.stop()
+
+
+CALLBACKS = RUNTIME in ("nodejs18.x", "nodejs20.x", "nodejs22.x")
+until_22 = pytest.mark.skipif(not CALLBACKS, reason=f"{RUNTIME} has no callbacks")
+from_24 = pytest.mark.skipif(CALLBACKS, reason=f"{RUNTIME} is not 24 or newer (LAMBENT_NODES)")
 
 
 class Answer:
@@ -151,6 +157,7 @@ def test_a_layers_modules_are_found(server: RunningServer) -> None:
     assert function().value == 42
 
 
+@until_22
 def test_a_callback_waits_for_the_event_loop_unless_told_not_to(server: RunningServer) -> None:
     function = Function(
         server,
@@ -167,6 +174,37 @@ def test_a_callback_waits_for_the_event_loop_unless_told_not_to(server: RunningS
     assert "later" not in at_once.log
 
 
+@from_24
+def test_node_24_and_later_refuse_a_handler_with_a_callback(server: RunningServer) -> None:
+    """Source: aws-lambda-nodejs-runtime-interface-client, src/function/callback-deprecation.ts."""
+    code = "exports.handler = (event, context, callback) => callback(null, 'done')"
+    refused = Function(server, "node-callback", code)()
+    assert refused.error == "Unhandled"
+    assert refused.value["errorType"] == "Runtime.CallbackHandlerDeprecated"
+    assert "removed support for callback-based function handlers" in refused.value["errorMessage"]
+
+
+@from_24
+def test_node_24_and_later_await_what_a_handler_returns_and_nothing_else(
+    server: RunningServer,
+) -> None:
+    """Source: the same client, src/runtime/buffered-invoke-processor.ts, src/context/types.ts."""
+    function = Function(
+        server,
+        "node-awaits",
+        "exports.handler = (event, context) => {"
+        " setTimeout(() => console.log('later'), 20);"
+        " return event.never ? new Promise(() => {}) : Object.keys(context) }",
+    )
+    answer = function({})
+    assert "xRayTraceId" in answer.value
+    assert not {"done", "fail", "succeed", "callbackWaitsForEmptyEventLoop"} & {*answer.value}
+    assert "later" not in answer.log
+    never = function({"never": True})  # UNVERIFIED; that client leaves nothing that could answer
+    assert (never.error, never.value["errorType"]) == ("Unhandled", "Runtime.ExitError")
+
+
+@until_22
 def test_a_handler_that_never_answers_is_null_once_nothing_is_left_to_wait_for(
     server: RunningServer,
 ) -> None:
@@ -256,6 +294,27 @@ def test_json_logs_are_objects_of_the_level_that_was_asked_for(server: RunningSe
     assert [line["level"] for line in mine] == ["INFO", "ERROR"]
     assert mine[0]["message"] == "yes 1"
     assert (mine[1]["errorType"], mine[1]["errorMessage"]) == ("TypeError", "bad")
+
+
+def test_a_handler_that_streams_has_to_be_async_and_what_it_returns_is_ignored(
+    server: RunningServer,
+) -> None:
+    """Source: aws-lambda-nodejs-runtime-interface-client 3 and 4, both their streaming loops."""
+    plain = Function(
+        server,
+        "node-stream-plain",
+        "exports.handler = awslambda.streamifyResponse((event, stream) => { stream.end('x') })",
+    )()
+    assert plain.value["errorType"] == ("string" if CALLBACKS else "Error")
+    assert plain.value["errorMessage"] == "Streaming does not support non-async handlers."
+    returns = Function(
+        server,
+        "node-stream-returns",
+        "exports.handler = awslambda.streamifyResponse(async (event, stream) => {"
+        " stream.end('1'); await new Promise((done) => setTimeout(done, 20)); return 2 })",
+    )()
+    assert returns.value == 1
+    assert "Streaming handlers ignore return values." in returns.log
 
 
 def test_a_response_streams_with_its_metadata(server: RunningServer) -> None:

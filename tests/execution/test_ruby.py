@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import itertools
 import json
+import os
 import re
 import shutil
 from collections.abc import Callable, Iterator
@@ -20,10 +21,10 @@ from typing import Any
 import pytest
 
 from lambent.runtime.families import ruby
-from tests.conftest import RunningServer, make_zip
+from tests.conftest import RunningServer, chosen_runtime, make_zip
 
-FOUND = ruby.find("", {"PATH": "/usr/local/bin:/usr/bin:/bin"})
-RUNTIME = next(iter(FOUND), "")
+FOUND = ruby.find(os.environ.get("LAMBENT_RUBIES", ""), {"PATH": "/usr/local/bin:/usr/bin:/bin"})
+RUNTIME = chosen_runtime(FOUND)
 API = f"{RUNTIME.removeprefix('ruby')}.0"
 
 pytestmark = pytest.mark.skipif(

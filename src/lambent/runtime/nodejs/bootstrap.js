@@ -13,7 +13,11 @@ const stream = require("./stream.js");
 
 const RESPONSE_BYTES_MAX = 6291556; // 6 MiB + 100
 const ARN = "_LAMBENT_FUNCTION_ARN";
-const CALLBACKS_UNTIL = 22; // the last release whose runtime takes handlers with a callback
+// The runtimes until this release take handlers with a callback, and wait for an empty event loop;
+// those after it await what the handler returns, whatever it is, and nothing else.
+// Source: aws-lambda-nodejs-runtime-interface-client 4, src/runtime, src/function.
+const CALLBACKS_UNTIL = 22;
+const CALLBACKS = Number(process.versions.node.split(".")[0]) <= CALLBACKS_UNTIL;
 
 const channel = new Channel();
 let running; // what the invocation that runs must do at its end
@@ -46,13 +50,13 @@ async function main() {
   let handler;
   try {
     handler = await load(environment.LAMBDA_TASK_ROOT || "/var/task", program.handler);
-    const major = Number(process.versions.node.split(".")[0]);
-    if (handler.length > 2 && !stream.streams(handler) && major > CALLBACKS_UNTIL) {
+    if (handler.length > 2 && !stream.streams(handler) && !CALLBACKS) {
       throw new RuntimeFault(
         "Runtime.CallbackHandlerDeprecated",
-        "ERROR: AWS Lambda does not support callback-based function handlers when using Node.js " +
-          "24 and later. To use Node.js 24 or later, modify your handler to use another supported " +
-          "handler form.",
+        "ERROR: AWS Lambda has removed support for callback-based function handlers starting with " +
+          "Node.js 24. You need to modify this function to use a supported handler signature to use " +
+          "Node.js 24 or later. For more information see " +
+          "https://docs.aws.amazon.com/lambda/latest/dg/nodejs-handler.html.",
       );
     }
   } catch (error) {
@@ -96,15 +100,18 @@ class Buffered {
   constructor(handler, program, invoke) {
     running = this;
     this.#handler = handler;
-    this.#callbacks = { waits: true, settle: (error, result) => this.#settle(error, result) };
+    if (CALLBACKS) {
+      this.#callbacks = { waits: true, settle: (error, result) => this.#settle(error, result) };
+    }
     this.#context = makeContext(invoke, program, this.#callbacks);
   }
 
   run(event) {
     try {
-      const result = this.#handler(event, this.#context, this.#callbacks.settle);
-      if (result && typeof result.then === "function") {
-        result.then(
+      const further = CALLBACKS ? [this.#callbacks.settle] : [];
+      const result = this.#handler(event, this.#context, ...further);
+      if (!CALLBACKS || (result && typeof result.then === "function")) {
+        Promise.resolve(result).then(
           (value) => this.#succeed(value),
           (error) => this.#fail(error),
         );
@@ -120,8 +127,12 @@ class Buffered {
     this.#fail(error);
   }
 
-  // Nothing is left to wait for: whatever was called back is the answer, else null.
+  // Nothing is left to wait for: whatever was called back is the answer, else null. Without
+  // callbacks nothing could answer any more, and the process ends.
   loopIsEmpty() {
+    if (!CALLBACKS) {
+      return;
+    }
     const [error, result] = this.#waiting || [null, null];
     this.#finish(error, result);
   }
@@ -174,9 +185,11 @@ class Buffered {
   }
 }
 
-// An invocation whose handler writes its response.
+// An invocation whose handler writes its response. It ends once both have: what a handler does after
+// it has ended its stream belongs to the invocation.
 class Streamed {
   #answered = false;
+  #returned = false;
   #response = new stream.ResponseStream(channel);
   #context;
   #handler;
@@ -184,14 +197,23 @@ class Streamed {
   constructor(handler, program, invoke) {
     running = this;
     this.#handler = handler;
-    this.#context = makeContext(invoke, program, { waits: false });
-    this.#response.on("finish", () => this.#answer(KINDS.STREAM_END, Buffer.alloc(0)));
+    this.#context = makeContext(invoke, program, CALLBACKS ? { waits: false } : undefined);
+    this.#response.on("finish", () => this.#endOnceBothHave());
     this.#response.on("error", (error) => this.fail(error));
   }
 
   async run(event) {
     try {
-      await this.#handler(event, this.#response, this.#context);
+      const result = this.#handler(event, this.#response, this.#context);
+      if (typeof result?.then !== "function") {
+        const message = "Streaming does not support non-async handlers.";
+        throw CALLBACKS ? message : new Error(message); // as the clients 3 and 4 do
+      }
+      if ((await result) !== undefined) {
+        console.warn("Streaming handlers ignore return values.");
+      }
+      this.#returned = true;
+      this.#endOnceBothHave();
     } catch (error) {
       this.fail(error);
     }
@@ -205,7 +227,15 @@ class Streamed {
   }
 
   loopIsEmpty() {
+    this.#returned = true;
     this.#response.end();
+    this.#endOnceBothHave();
+  }
+
+  #endOnceBothHave() {
+    if (this.#returned && this.#response.writableFinished) {
+      this.#answer(KINDS.STREAM_END, Buffer.alloc(0));
+    }
   }
 
   #answer(kind, body) {

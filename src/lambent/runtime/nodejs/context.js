@@ -2,14 +2,10 @@
 // Source: Developer Guide, "Using the Lambda context object to retrieve Node.js function information".
 "use strict";
 
+// callbacks: {waits, settle?} where the runtime still has them.
 function makeContext(invoke, program, callbacks) {
-  const context = {
-    get callbackWaitsForEmptyEventLoop() {
-      return callbacks.waits;
-    },
-    set callbackWaitsForEmptyEventLoop(waits) {
-      callbacks.waits = waits;
-    },
+  const context = callbacks ? waitingContext(callbacks) : { xRayTraceId: invoke.traceId || undefined };
+  return Object.assign(context, {
     functionVersion: program.functionVersion,
     functionName: program.functionName,
     memoryLimitInMB: program.memory,
@@ -22,6 +18,17 @@ function makeContext(invoke, program, callbacks) {
     tenantId: invoke.tenantId || undefined,
     getRemainingTimeInMillis() {
       return Math.max(0, Math.floor(invoke.deadlineMs - Date.now()));
+    },
+  });
+}
+
+function waitingContext(callbacks) {
+  const context = {
+    get callbackWaitsForEmptyEventLoop() {
+      return callbacks.waits;
+    },
+    set callbackWaitsForEmptyEventLoop(waits) {
+      callbacks.waits = waits;
     },
   };
   if (callbacks.settle) {
