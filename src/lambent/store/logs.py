@@ -1,13 +1,12 @@
 """The log store: CloudWatch Logs' groups, streams and events, written live by running functions.
 
-Theory of operation. `LogStream.write` appends to a list in memory and returns. `flush` takes what
-is pending in every stream and hands it to the writing thread, which stores one chunk a stream in
-one transaction; `run` does so at most `FLUSH_INTERVAL_S` after the first event, earlier under
-pressure, and sleeps while nothing is written. Every read flushes first, so what a function has just
-printed is found by the next call, and readers need to look in one place only.
+Theory of operation. `flush` takes what is pending in the buffer and hands it to the writing thread,
+which stores one chunk a stream in one transaction; `run` does so at most `FLUSH_INTERVAL_S` after
+the first event, earlier under pressure, and sleeps while nothing is written. Every read flushes
+first, so what a function has just printed is found by the next call, and readers need to look in
+one place only.
 
-Bounds: an event (longer ones are split), the buffer (beyond it the fullest streams lose their
-oldest pending events and say how many), a group on disk (its oldest chunks go).
+Bounds: an event (longer ones are split), the buffer, a group on disk (its oldest chunks go).
 
 Function output is not accepted input: a crash of the process may lose what was not flushed, power
 loss what the disk did not have yet. What callers were promised (`put_events`, `create_*`) is on
@@ -21,13 +20,13 @@ import json
 import logging
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
-from lambent.domain.limits import LOG_EVENT_BYTES_MAX, LOG_GROUP_BYTES_MAX
-from lambent.store.log_chunks import RawEvent
+from lambent.domain.limits import LOG_GROUP_BYTES_MAX
+from lambent.store.log_buffer import PENDING_BYTES_MAX, LogBuffer, LogStream
 from lambent.store.log_query import (
     EventPage,
     EventQuery,
@@ -36,89 +35,11 @@ from lambent.store.log_query import (
     LogStreamInfo,
     StoredChunk,
 )
-from lambent.store.log_rows import LogFile, StreamKey
+from lambent.store.log_rows import LogFile
 
 T = TypeVar("T")
 
-FLUSH_INTERVAL_S = 0.2
-RETRY_INTERVAL_S = 1.0
-"""After a flush that failed, whatever the pressure."""
-PENDING_BYTES_MAX = 16 * 1024 * 1024
-"""What the buffer holds before events are dropped; a quarter of it asks for a flush."""
-EVENT_OVERHEAD_BYTES = 64
-"""What an event counts in the buffer beside its characters."""
-_WHOLE_CHARS_MAX = LOG_EVENT_BYTES_MAX // 4
-"""Up to this many characters an event cannot be too long, whatever they are."""
-
 _log = logging.getLogger(__name__)
-
-
-class LogStream:
-    """Where one execution environment's output goes."""
-
-    __slots__ = ("_closed", "_dirty", "_dropped", "_marker", "_pending", "_store", "key")
-
-    def __init__(self, store: LogStore, key: StreamKey) -> None:
-        self.key = key
-        self._store = store
-        self._pending: list[RawEvent] = []
-        self._dirty = False
-        self._closed = False
-        self._dropped = 0
-        self._marker: RawEvent | None = None
-
-    def write(self, timestamp_ms: int, message: str) -> None:
-        """Append one event; `timestamp_ms` is now, on the wall clock. Never blocks, never fails."""
-        size = len(message)
-        if size > _WHOLE_CHARS_MAX:
-            for piece in split_message(message):
-                self._append(timestamp_ms, piece)
-            return
-        self._pending.append((timestamp_ms, message, timestamp_ms))
-        store = self._store
-        store.pending_bytes += size + 64  # EVENT_OVERHEAD_BYTES, spelt out: the hot path
-        if not self._dirty:
-            store._mark(self)
-        elif store.pending_bytes > store.pressure_bytes:
-            store._relieve()
-
-    def write_many(self, events: Iterable[tuple[int, str]]) -> None:
-        """Append (timestamp_ms, message) pairs, as `write` does one by one."""
-        write = self.write
-        for timestamp_ms, message in events:
-            write(timestamp_ms, message)
-
-    def close(self) -> None:
-        """Nothing more will come: once its events are stored the store forgets this stream."""
-        self._closed = True
-        self._store._mark(self)
-
-    def _append(self, timestamp_ms: int, message: str) -> None:
-        self._pending.append((timestamp_ms, message, timestamp_ms))
-        self._store.pending_bytes += len(message) + EVENT_OVERHEAD_BYTES
-        self._store._mark(self)
-        if self._store.pending_bytes > self._store.pressure_bytes:
-            self._store._relieve()
-
-    def _take(self) -> list[RawEvent]:
-        taken, self._pending = self._pending, []
-        self._dirty = False
-        return taken
-
-    def _drop_oldest(self) -> None:
-        """Give up the older half of what is pending; one event tells how many went."""
-        pending = self._pending
-        if not pending:
-            return
-        half = (len(pending) + 1) // 2
-        if pending[0] is self._marker:
-            self._dropped += half - 1
-        else:
-            self._dropped = half
-        timestamp_ms = pending[half - 1][0]
-        text = f"{self._dropped} log events dropped: they were written faster than they are stored"
-        self._marker = (timestamp_ms, text, timestamp_ms)
-        pending[:half] = [self._marker]
 
 
 class LogStore:
@@ -134,19 +55,13 @@ class LogStore:
     ) -> None:
         """Opens or creates the file. Raises sqlite3.Error when it cannot."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        self.pending_bytes = 0
-        self.pending_bytes_max = pending_bytes_max
-        self.pressure_bytes = pending_bytes_max // 4
+        self.buffer = LogBuffer(pending_bytes_max)
         self._wall_s = wall_s
         self._file = LogFile(path, group_bytes_max=group_bytes_max)
         self._reader = LogReader(path)
         self._writing = ThreadPoolExecutor(1, "lambent-logs-write")
         self._reading = ThreadPoolExecutor(1, "lambent-logs-read")
-        self._open: dict[StreamKey, LogStream] = {}
-        self._dirty: list[LogStream] = []
         self._lock = asyncio.Lock()
-        self._written = asyncio.Event()
-        self._pressed = asyncio.Event()
         self.watched: set[str] = set()
         """Groups whose growth is told to `on_grown`, after it is stored."""
         self.on_grown: Callable[[str], None] = lambda group: None
@@ -155,13 +70,7 @@ class LogStore:
 
     def open_stream(self, group: str, stream: str) -> LogStream:
         """The stream of that name, to write to; group and stream appear with the next flush."""
-        key = (group, stream)
-        found = self._open.get(key)
-        if found is None:
-            found = self._open[key] = LogStream(self, key)
-        found._closed = False
-        self._mark(found)
-        return found
+        return self.buffer.open_stream((group, stream))
 
     async def run(self) -> None:
         """Flush what is written, for ever; to be run as a task of the server's TaskGroup.
@@ -170,7 +79,7 @@ class LogStore:
         """
         failing = False
         while True:
-            await self._until_due(failing=failing)
+            await self.buffer.until_due(failing=failing)
             try:
                 await self.flush()
                 failing = False
@@ -182,11 +91,7 @@ class LogStore:
     async def flush(self) -> None:
         """Store everything that is pending. Raises sqlite3.Error; then it is pending again."""
         async with self._lock:
-            streams, self._dirty = self._dirty, []
-            batch = [(stream, stream._take()) for stream in streams]
-            self.pending_bytes = 0
-            self._written.clear()
-            self._pressed.clear()
+            batch = self.buffer.take()
             if not batch:
                 return
             rows = [(stream.key, events) for stream, events in batch]
@@ -197,10 +102,12 @@ class LogStore:
                 await _settled(stored)
             finally:
                 if stored.exception() is None:
-                    self._forget(stream for stream, _ in batch)
+                    done = self.buffer.settled(batch)
+                    if done:
+                        self._on(self._writing, lambda: self._file.forget(done))
                     self._tell_grown({stream.key[0] for stream, events in batch if events})
                 else:
-                    self._put_back(batch)
+                    self.buffer.put_back(batch)
 
     async def put_events(self, group: str, stream: str, events: Sequence[tuple[int, str]]) -> None:
         """Append events to an existing stream; they are on disk when this returns.
@@ -323,10 +230,7 @@ class LogStore:
 
     async def clear(self) -> None:
         """Back to empty (a reset). Streams that are open stay usable and start anew."""
-        for stream in self._dirty:
-            stream._take()
-        self._dirty = []
-        self.pending_bytes = 0
+        self.buffer.clear()
         async with self._lock:
             await _settled(self._on(self._reading, self._reader.close))
             try:
@@ -349,68 +253,9 @@ class LogStore:
     def _now_ms(self) -> int:
         return int(self._wall_s() * 1000)
 
-    def _mark(self, stream: LogStream) -> None:
-        """This stream has something for the next flush."""
-        if not stream._dirty:
-            stream._dirty = True
-            self._dirty.append(stream)
-            self._open.setdefault(stream.key, stream)
-            self._written.set()
-
-    def _relieve(self) -> None:
-        """The buffer fills: ask for a flush, and past the bound drop from the fullest streams.
-
-        Streams below half of the average keep everything: what one function floods with costs the
-        others nothing. The rest hold at least half of all, so a quarter or so of it is freed.
-        """
-        self._pressed.set()
-        self._bound()
-
-    def _bound(self) -> None:
-        while self.pending_bytes > self.pending_bytes_max:
-            before = self.pending_bytes
-            fair = before // (2 * len(self._dirty))
-            for stream in self._dirty:
-                if _weight(stream) >= fair:
-                    stream._drop_oldest()
-            self.pending_bytes = sum(map(_weight, self._dirty))
-            if self.pending_bytes >= before:
-                break  # one marker a stream: nothing is left to drop
-
-    def _put_back(self, batch: Iterable[tuple[LogStream, list[RawEvent]]]) -> None:
-        for stream, events in batch:
-            stream._pending[:0] = events
-            self._mark(stream)
-        self.pending_bytes = sum(map(_weight, self._dirty))
-        self._bound()
-
     def _tell_grown(self, groups: set[str]) -> None:
         for group in self.watched & groups:
             self.on_grown(group)
-
-    def _forget(self, streams: Iterable[LogStream]) -> None:
-        """Closed streams that are stored leave memory, on both sides."""
-        done = [
-            stream.key
-            for stream in streams
-            if stream._closed and not stream._dirty and self._open.get(stream.key) is stream
-        ]
-        if done:
-            for key in done:
-                del self._open[key]
-            self._on(self._writing, lambda: self._file.forget(done))
-
-    async def _until_due(self, *, failing: bool) -> None:
-        """Until a flush is worth its while."""
-        await self._written.wait()
-        if failing:
-            await asyncio.sleep(RETRY_INTERVAL_S)
-            return
-        try:
-            async with asyncio.timeout(FLUSH_INTERVAL_S):
-                await self._pressed.wait()
-        except TimeoutError:
-            pass
 
     async def _changed(self, change: Callable[[], None]) -> None:
         """A durable change, after everything that was written before it."""
@@ -441,24 +286,3 @@ async def _settled(future: asyncio.Future[T]) -> T:
         future.exception()  # seen: what matters of it is in the caller's `finally`
         raise cancelled
     return future.result()
-
-
-def _weight(stream: LogStream) -> int:
-    """What a stream's pending events count in the buffer."""
-    return sum(len(event[1]) for event in stream._pending) + EVENT_OVERHEAD_BYTES * len(
-        stream._pending
-    )
-
-
-def split_message(message: str, bytes_max: int = LOG_EVENT_BYTES_MAX) -> list[str]:
-    """`message` in pieces of at most `bytes_max` bytes of UTF-8, cut between characters."""
-    data = message.encode("utf-8", "replace")
-    pieces = []
-    start = 0
-    while start < len(data):
-        end = min(start + bytes_max, len(data))
-        while end < len(data) and data[end] & 0xC0 == 0x80:
-            end -= 1
-        pieces.append(data[start:end].decode("utf-8"))
-        start = end
-    return pieces

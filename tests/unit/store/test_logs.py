@@ -11,6 +11,7 @@ from typing import TypeVar
 import pytest
 
 from lambent.domain.limits import LOG_EVENT_BYTES_MAX
+from lambent.store.log_buffer import split_message
 from lambent.store.log_query import EventPage, EventQuery
 from lambent.store.log_rows import (
     LogFile,
@@ -19,7 +20,7 @@ from lambent.store.log_rows import (
     LogStreamExists,
     LogStreamNotFound,
 )
-from lambent.store.logs import LogStore, split_message
+from lambent.store.logs import LogStore
 
 T = TypeVar("T")
 NOW_MS = 1_700_000_000_000
@@ -164,7 +165,7 @@ def test_full_buffer_drops_the_oldest_of_the_fullest_stream_and_says_so(tmp_path
         quiet.write(NOW_MS, "kept")
         for index in range(1000):
             loud.write(NOW_MS + index, f"{index:04d}")
-        assert store.pending_bytes <= store.pending_bytes_max
+        assert store.buffer.pending_bytes <= store.buffer.bytes_max
         query = EventQuery(group=GROUP, streams=("loud",))
         found = messages(await store.find_events(query))
         assert found[-1] == "0999"
@@ -328,7 +329,7 @@ def test_run_flushes_what_is_written_without_being_asked(tmp_path: Path) -> None
 
     async def scenario(store: LogStore) -> None:
         flushing = asyncio.ensure_future(store.run())
-        store.open_stream(GROUP, "s").write(NOW_MS, "x" * store.pressure_bytes)
+        store.open_stream(GROUP, "s").write(NOW_MS, "x" * store.buffer.pressure_bytes)
         other = sqlite3.connect(tmp_path / "logs.db")
         async with asyncio.timeout(5):
             while not other.execute("SELECT count(*) FROM log_chunks").fetchone()[0]:
@@ -368,7 +369,7 @@ def test_cancelled_run_ends_even_where_its_flush_fails(
 
         monkeypatch.setattr(LogFile, "store", fail)
         flushing = asyncio.ensure_future(store.run())
-        store.open_stream(GROUP, "s").write(NOW_MS, "x" * store.pressure_bytes)
+        store.open_stream(GROUP, "s").write(NOW_MS, "x" * store.buffer.pressure_bytes)
         await begun.wait()
         flushing.cancel()
         with pytest.raises(asyncio.CancelledError):
