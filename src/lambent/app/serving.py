@@ -80,7 +80,8 @@ def announce(server: Server, *, told: Sequence[str] = ()) -> None:
 
     `told`: what became of LocalStack's variables.
     """
-    report = report_of(server.backend, server.settings)
+    execution = server.parts.execution
+    report = report_of(execution.backend, server.settings)
     missing = [item.name for item in report.items if not item.enforced]
     rows = [
         ("endpoint", f"http://{server.settings.host}:{server.port}"),
@@ -88,7 +89,7 @@ def announce(server: Server, *, told: Sequence[str] = ()) -> None:
         ("data", str(server.settings.data_dir)),
         ("isolation", f"{report.backend}, {'root' if report.as_root else 'not root'}"),
         ("auth", describe_auth(server.settings)),
-        ("runtimes", ", ".join(server.interpreters) or "none found: see `lambent doctor`"),
+        ("runtimes", ", ".join(execution.interpreters) or "none found: see `lambent doctor`"),
     ]
     if server.settings.auth == "open" and not ip_is_loopback(server.settings.host):
         rows.append(("WARNING", "no authentication: whoever reaches this address can run code"))
