@@ -12,11 +12,31 @@ import platform
 import signal
 import struct
 import sys
-from typing import ClassVar
+from typing import Any, ClassVar
 
 _libc = ctypes.CDLL(None, use_errno=True)
 # PyDLL keeps the GIL: the child of clone3 must come back to the interpreter holding it.
 _python = ctypes.PyDLL(None, use_errno=True)
+
+
+def _find(library: ctypes.CDLL, name: str) -> Any:
+    """Looked up now: in the child of a zygote it would cost a hundred page faults.
+
+    Not every system has every function.
+    """
+    return getattr(library, name, None)
+
+
+_mount = _find(_libc, "mount")
+_umount2 = _find(_libc, "umount2")
+_unshare = _find(_libc, "unshare")
+_prctl = _find(_libc, "prctl")
+_syscall = _find(_libc, "syscall")
+_fcntl = _find(_libc, "fcntl")
+_clone = _find(_python, "syscall")
+_before_fork = _find(_python, "PyOS_BeforeFork")
+_after_fork_in_parent = _find(_python, "PyOS_AfterFork_Parent")
+_after_fork_in_child = _find(_python, "PyOS_AfterFork_Child")
 
 MS_RDONLY = 0x1
 MS_NOSUID = 0x2
@@ -78,7 +98,7 @@ def _check(result: int, step: str) -> int:
 def mount(source: str, target: str, kind: str, flags: int, data: str = "") -> None:
     """mount(2); `source`, `kind` and `data` may be empty."""
     _check(
-        _libc.mount(
+        _mount(
             os.fsencode(source) or None,
             os.fsencode(target),
             kind.encode() or None,
@@ -113,7 +133,7 @@ def _mount_setattr(target: str, wanted: int, unwanted: int) -> bool:
     attributes = ctypes.create_string_buffer(struct.pack("=4Q", wanted, unwanted, 0, 0), 32)
     path = os.fsencode(target)
     call = (_SYS_MOUNT_SETATTR, _AT_FDCWD, path, _AT_RECURSIVE, attributes, ctypes.c_size_t(32))
-    return bool(_libc.syscall(*call) == 0)
+    return bool(_syscall(*call) == 0)
 
 
 def _mount_flags(target: str) -> int:
@@ -122,29 +142,29 @@ def _mount_flags(target: str) -> int:
 
 
 def umount_detach(target: str) -> None:
-    _check(_libc.umount2(os.fsencode(target), MNT_DETACH), "umount " + target)
+    _check(_umount2(os.fsencode(target), MNT_DETACH), "umount " + target)
 
 
 def pivot_root_here() -> None:
     """Make the current folder the root and let go of the old one."""
-    _check(_libc.syscall(_SYS_PIVOT_ROOT, b".", b"."), "pivot_root")
+    _check(_syscall(_SYS_PIVOT_ROOT, b".", b"."), "pivot_root")
     umount_detach(".")
     os.chdir("/")
 
 
 def unshare(flags: int) -> None:
-    _check(_libc.unshare(ctypes.c_int(flags)), "unshare 0x{:x}".format(flags))
+    _check(_unshare(ctypes.c_int(flags)), "unshare 0x{:x}".format(flags))
 
 
 def prctl(option: int, argument: int, step: str) -> None:
     zero = ctypes.c_ulong(0)
-    _check(_libc.prctl(option, ctypes.c_ulong(argument), zero, zero, zero), step)
+    _check(_prctl(option, ctypes.c_ulong(argument), zero, zero, zero), step)
 
 
 def drop_capabilities() -> None:
     """Effective, permitted, inheritable and ambient: all empty."""
-    _libc.prctl(PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)  # EINVAL before Linux 4.3
-    _check(_libc.syscall(_SYS_CAPSET, _CAPABILITY_HEADER, _CAPABILITY_NONE), "capset")
+    _prctl(PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)  # EINVAL before Linux 4.3
+    _check(_syscall(_SYS_CAPSET, _CAPABILITY_HEADER, _CAPABILITY_NONE), "capset")
 
 
 def drop_bounding_set() -> None:
@@ -152,18 +172,18 @@ def drop_bounding_set() -> None:
     zero = ctypes.c_ulong(0)
     for capability in range(_CAPABILITIES_MAX):
         number = ctypes.c_ulong(capability)
-        if _libc.prctl(PR_CAPBSET_DROP, number, zero, zero, zero) < 0:
+        if _prctl(PR_CAPBSET_DROP, number, zero, zero, zero) < 0:
             return  # past the last one that this kernel knows
 
 
 def descriptor_flags(descriptor: int) -> int:
     """O_RDONLY and the like, as it was opened."""
-    return _check(_libc.fcntl(descriptor, _F_GETFL), "fcntl")
+    return _check(_fcntl(descriptor, _F_GETFL), "fcntl")
 
 
 def close_from(first: int) -> None:
     """Close every descriptor from `first` on."""
-    if _libc.syscall(_SYS_CLOSE_RANGE, first, 0xFFFFFFFF, 0) < 0:
+    if _syscall(_SYS_CLOSE_RANGE, first, 0xFFFFFFFF, 0) < 0:
         os.closerange(first, os.sysconf("SC_OPEN_MAX"))
 
 
@@ -181,7 +201,7 @@ class SeccompFilter:
     def install(self) -> None:
         """For this process and all that it starts, for ever; needs no_new_privs."""
         address = ctypes.addressof(self._program)
-        result = _libc.prctl(
+        result = _prctl(
             PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, ctypes.c_ulong(address), ctypes.c_ulong(0), 0
         )
         _check(result, "seccomp filter")
@@ -192,7 +212,7 @@ def _thread_id_address() -> int:
     address = ctypes.c_ulong(0)
     zero = ctypes.c_ulong(0)
     pointer = ctypes.byref(address)
-    if _libc.prctl(_PR_GET_TID_ADDRESS, pointer, zero, zero, zero) < 0:
+    if _prctl(_PR_GET_TID_ADDRESS, pointer, zero, zero, zero) < 0:
         return 0
     return address.value
 
@@ -214,19 +234,19 @@ def fork_into(namespaces: int, cgroup_fd: int | None = None) -> int:
         "=11Q", into, 0, thread_id, 0, signal.SIGCHLD, 0, 0, 0, 0, 0, cgroup_fd or 0
     )
     arguments = ctypes.create_string_buffer(packed, len(packed))
-    _python.PyOS_BeforeFork()
-    pid: int = _python.syscall(_SYS_CLONE3, arguments, ctypes.c_size_t(len(packed)))
+    _before_fork()
+    pid: int = _clone(_SYS_CLONE3, arguments, ctypes.c_size_t(len(packed)))
     if pid < 0 and cgroup_fd is None:
         # Before Linux 5.3, or hidden by a container's own seccomp filter.
         zero = ctypes.c_ulong(0)
         tid = ctypes.c_ulong(thread_id)
         last = (zero, tid) if _AARCH64 else (tid, zero)  # tls and child_tid change places
-        pid = _python.syscall(_SYS_CLONE, ctypes.c_ulong(flags | signal.SIGCHLD), zero, zero, *last)
+        pid = _clone(_SYS_CLONE, ctypes.c_ulong(flags | signal.SIGCHLD), zero, zero, *last)
     if pid == 0:
-        _python.PyOS_AfterFork_Child()
+        _after_fork_in_child()
         return 0
     number = ctypes.get_errno()
-    _python.PyOS_AfterFork_Parent()
+    _after_fork_in_parent()
     if pid < 0:
         raise OSError(number, os.strerror(number), "clone3 into new namespaces")
     return pid
