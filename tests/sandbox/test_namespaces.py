@@ -88,6 +88,24 @@ def test_tmp_has_its_size_and_only_it_is_writable() -> None:
     assert found["full"] == 28  # ENOSPC
 
 
+def test_sandboxes_of_one_zygote_draw_their_own_random_numbers_and_know_their_own_thread() -> None:
+    source = (
+        "import logging, random, threading\n"
+        "logging.getLogger('a').error('locks work')\n"
+        "thread = threading.Thread(target=int); thread.start(); thread.join()\n"
+        "result = {'number': random.random(),\n"
+        " 'native_id': threading.main_thread().native_id, 'threads': threading.active_count()}\n"
+    )
+
+    async def scenario() -> list[Any]:
+        async with bench() as one:
+            return [await one.run(source) for _ in range(3)]
+
+    found = asyncio.run(scenario())
+    assert len({one.pop("number") for one in found}) == 3
+    assert found == [{"native_id": 1, "threads": 1}] * 3
+
+
 def test_opt_is_bound_and_layers_are_importable() -> None:
     async def scenario() -> Any:
         async with bench() as one:

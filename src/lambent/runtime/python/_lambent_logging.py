@@ -29,9 +29,10 @@ _OWN_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {
 class LambdaLoggerHandler(logging.Handler):
     """The root logger's handler: one record, one log event."""
 
-    def __init__(self, log: Callable[[str], None]) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self._log = log
+        self.log: Callable[[str], None]
+        """Takes each event; set before there can be one."""
         self.request_id = ""
         """The running invocation; a slot to set, cheaper than a filter for each invocation."""
 
@@ -42,7 +43,7 @@ class LambdaLoggerHandler(logging.Handler):
         except Exception:
             self.handleError(record)
             return
-        self._log(text)
+        self.log(text)
 
 
 class JsonFormatter(logging.Formatter):
@@ -69,14 +70,18 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(kept, ensure_ascii=False, default=str) + "\n"
 
 
+# Made in the zygote: in a fork they would cost writing to thirty pages.
+_HANDLER = LambdaLoggerHandler()
+_TEXT = logging.Formatter(TEXT_FORMAT, TIME_FORMAT)
+_JSON = JsonFormatter()
+
+
 def set_up(log: Callable[[str], None], log_format: str, level: str) -> LambdaLoggerHandler:
     """Give the root logger its handler; `level` as in AWS_LAMBDA_LOG_LEVEL, empty for Python's."""
     logging.Formatter.converter = time.gmtime
-    handler = LambdaLoggerHandler(log)
-    if log_format.upper() == "JSON":
-        handler.setFormatter(JsonFormatter())
-    else:
-        handler.setFormatter(logging.Formatter(TEXT_FORMAT, TIME_FORMAT))
+    handler = _HANDLER
+    handler.log, handler.request_id = log, ""
+    handler.setFormatter(_JSON if log_format.upper() == "JSON" else _TEXT)
     root = logging.getLogger()
     name = "DEBUG" if level.upper() == "TRACE" else level.upper()
     if name in logging._nameToLevel:

@@ -142,6 +142,8 @@ def _take_over_process(environment: Dict[str, str], link: frames.Channel) -> Non
     os.environ.clear()
     os.environ.update(environment)
     time.tzset()
+    # Kept: to end Python's own streams would cost more than they take.
+    _hidden.extend((sys.stdout, sys.stderr))
     stdout = frames.Stream(link, 1, "<stdout>", "strict")
     stderr = frames.Stream(link, 2, "<stderr>", "backslashreplace")
     sys.stdout = sys.__stdout__ = stdout  # type: ignore[misc]

@@ -19,6 +19,7 @@ from . import interface_up, jail
 
 _BIND_HEADER = struct.Struct("<II")
 _LISTEN_BACKLOG = 128
+_decode_json = json.JSONDecoder().raw_decode
 _SIOCSIFFLAGS = 0x8914
 _LOOPBACK_UP = struct.pack("16sh22x", b"lo", 0x1 | 0x40)
 
@@ -48,7 +49,7 @@ def listen(ports: tuple[int, ...]) -> list[socket.socket]:
 
 
 def announce(control: socket.socket, sandbox_id: str, listeners: list[socket.socket]) -> None:
-    message = json.dumps({"warmed": sandbox_id}).encode()
+    message = '{{"warmed": "{}"}}'.format(sandbox_id).encode()
     descriptors = array.array("i", [listener.fileno() for listener in listeners])
     rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, descriptors)] if listeners else []
     control.sendmsg([message], rights)  # blocks while the server is slow, as it should
@@ -66,7 +67,8 @@ def _receive(channel: socket.socket) -> tuple[dict[str, Any], bytes] | None:
     body = channel.recv(total, socket.MSG_WAITALL)
     if len(body) < total:
         return None
-    return json.loads(body[:settings_length]), body[settings_length:]
+    settings, _ = _decode_json(body[:settings_length].decode())
+    return settings, body[settings_length:]
 
 
 def receive_all(

@@ -15,8 +15,10 @@ import _signal  # type: ignore[import-not-found]  # typeshed leaves it out
 import gc
 import json
 import os
+import random
 import socket
 import sys
+import threading
 import traceback
 from typing import Any, NoReturn
 
@@ -25,6 +27,8 @@ from . import birth, compiler, jail, syscalls, template
 EXIT_JAIL_FAILED = 71  # EX_OSERR of sysexits.h
 
 _CHANNEL_FD = 3
+_seed_random = super(random.Random, random._inst).seed
+_set_native_id = threading.main_thread()._set_native_id  # type: ignore[attr-defined]
 
 
 def run(
@@ -69,6 +73,8 @@ def _become_sandbox(
 
     With them for a template what its program calls, see guest/template.py.
     """
+    _seed_random()  # the two hooks of a fork that a sandbox needs, see syscalls.fork_into
+    _set_native_id()
     syscalls.prctl(syscalls.PR_SET_PDEATHSIG, _signal.SIGKILL, "parent-death signal")
     # kill(0) reaches a whole process group, whatever pid namespaces its members are in: with the
     # zygote's an ordinary user's function could kill all others. A session has its own autogroup

@@ -220,10 +220,13 @@ def _thread_id_address() -> int:
 _THREAD_ID_ADDRESS = _thread_id_address() if sys.platform == "linux" else 0
 
 
-def fork_into(namespaces: int, cgroup_fd: int | None = None) -> int:
+def fork_into(namespaces: int, cgroup_fd: int | None = None, *, as_parent: bool = False) -> int:
     """Fork into new `namespaces` (CLONE_NEW*), on cgroup v2 straight into a group; 0 in the child.
 
-    As os.fork does it: Python's locks and glibc's notion of its thread id are set right.
+    As os.fork does it: Python's locks and glibc's notion of its thread id are set right. With
+    `as_parent` Python lets go in the child of what it held for the fork, as in the parent, and
+    repairs nothing: right where there was one thread only, as all else is as it was. The hooks of
+    threading and logging would make anew what is whole, at the price of a hundred pages.
     """
     flags = namespaces
     if _THREAD_ID_ADDRESS:
@@ -243,7 +246,7 @@ def fork_into(namespaces: int, cgroup_fd: int | None = None) -> int:
         last = (zero, tid) if _AARCH64 else (tid, zero)  # tls and child_tid change places
         pid = _clone(_SYS_CLONE, ctypes.c_ulong(flags | signal.SIGCHLD), zero, zero, *last)
     if pid == 0:
-        _after_fork_in_child()
+        (_after_fork_in_parent if as_parent else _after_fork_in_child)()
         return 0
     number = ctypes.get_errno()
     _after_fork_in_parent()

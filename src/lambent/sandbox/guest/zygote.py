@@ -155,7 +155,7 @@ class Zygote:
         channel, output, *cgroup = descriptors
         into = cgroup.pop() if request["cgroup"] == "clone_into" else None
         try:
-            pid = syscalls.fork_into(jail.NAMESPACES, into)
+            pid = syscalls.fork_into(jail.NAMESPACES, into, as_parent=True)
         except OSError as error:
             self._send({"refused": sandbox_id, "error": str(error)})
         else:
