@@ -227,6 +227,9 @@ def test_a_function_gets_events_once_its_policy_lets_the_rule_in(
     event = next_body(bus_world.sqs, out)
     assert (event["id"], event["detail"]) == (event_id, {"number": 2})
     client.delete_function(FunctionName="on-event")
+    bus_world.put({"number": 3})
+    codes = next_message(bus_world.sqs, dead)["MessageAttributes"]["ERROR_CODE"]
+    assert codes["StringValue"] == "NO_RESOURCE"
     for url in (out, dead):
         bus_world.sqs.delete_queue(QueueUrl=url)
 
@@ -240,9 +243,23 @@ def test_events_go_from_bus_to_bus_once(server: RunningServer, bus_world: World)
     )
     second = f"{BASE}:event-bus/{bus_world.name}"
     events.put_targets(Rule="on", EventBusName="first-bus", Targets=[{"Id": "one", "Arn": second}])
-    bus_world.rule("back", {"source": ["shop"]}, Arn=f"{BASE}:event-bus/first-bus")
+    dead = open_queue(bus_world.sqs, "third-bus-dead")
+    bus_world.rule(
+        "back",
+        {"source": ["shop"]},
+        Arn=f"{BASE}:event-bus/first-bus",
+        DeadLetterConfig={"Arn": PREFIX + "third-bus-dead"},
+    )
     answer = events.put_events(Entries=[entry({"number": 1}, EventBusName="first-bus")])
-    assert bus_world.next()["id"] == answer["Entries"][0]["EventId"]
+    event_id = answer["Entries"][0]["EventId"]
+    assert bus_world.next()["id"] == event_id
+    letter = next_message(bus_world.sqs, dead)
+    assert json.loads(letter["Body"])["id"] == event_id
+    told = {name: one["StringValue"] for name, one in letter["MessageAttributes"].items()}
+    assert told["ERROR_CODE"] == "THIRD_ACCOUNT_HOP_DETECTED"
+    assert told["RETRY_ATTEMPTS"] == "0"
+    assert "EXHAUSTED_RETRY_CONDITION" not in told
+    bus_world.sqs.delete_queue(QueueUrl=dead)
     bus_world.put({"number": 2})
     assert bus_world.next()["detail"] == {"number": 2}
     bus_world.put({"number": 3})

@@ -100,7 +100,7 @@ def test_what_s3_does_not_give_is_told_in_its_words(server: RunningServer) -> No
     code, text = refused(S3Bucket="no-such-bucket-here", S3Key="x")
     assert text == said.format("NoSuchBucket.", "The specified bucket does not exist")
     code, text = refused(S3Bucket=bucket, S3Key="not.zip", S3ObjectVersion="unknown")
-    assert text == said.format("NoSuchVersion.", "The specified version does not exist.")
+    assert text == said.format("InvalidArgument.", "Invalid version id specified")
     assert refused(S3Bucket=bucket, S3Key="not.zip")[1].startswith("Could not unzip uploaded file.")
     assert refused(S3Bucket=bucket)[1] == "Please provide a source for function code."
     assert refused(S3Bucket=bucket, S3Key="not.zip", ZipFile=_source("x"))[1] == (

@@ -138,7 +138,8 @@ def test_writes_may_rest_on_conditions(s3: Any) -> None:
 def test_what_is_not_there_is_told_in_s3s_words(s3: Any) -> None:
     bucket = new_bucket(s3)
     assert refusal(s3.get_object, Bucket=bucket, Key="k") == ("NoSuchKey", 404)
-    assert refusal(s3.get_object, Bucket=bucket, Key="k", VersionId="x") == ("NoSuchVersion", 404)
+    for version, error in (("x" * 32, ("NoSuchVersion", 404)), ("x", ("InvalidArgument", 400))):
+        assert refusal(s3.get_object, Bucket=bucket, Key="k", VersionId=version) == error
     assert refusal(s3.get_object, Bucket="there-is-none", Key="k") == ("NoSuchBucket", 404)
     assert refusal(s3.put_object, Bucket="there-is-none", Key="k") == ("NoSuchBucket", 404)
     s3.delete_object(Bucket=bucket, Key="k")  # deleting nothing is no error

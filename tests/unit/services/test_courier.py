@@ -15,7 +15,7 @@ from lambent.domain.arns import Account
 from lambent.domain.errors import LambdaError
 from lambent.queue.targets import Letter
 from lambent.services.delivery.courier import Courier
-from lambent.services.delivery.gates import Sender
+from lambent.services.delivery.gates import Fault, Sender
 from lambent.services.delivery.retry import BACK_OFF_S_MAX
 from lambent.store import outbox
 from lambent.store.database import Database
@@ -68,8 +68,8 @@ class Doors:
     def __init__(self, *shut: str) -> None:
         self._shut = shut
 
-    def fault(self, arn: str, sender: Sender) -> str | None:
-        return f"{sender.principal} may not" if arn in self._shut else None
+    def fault(self, arn: str, sender: Sender) -> Fault | None:
+        return Fault(f"{sender.principal} may not") if arn in self._shut else None
 
 
 @dataclass
@@ -294,7 +294,7 @@ async def test_a_message_that_may_not_reach_its_target_goes_to_the_dead_letters(
         await one.send(PLACE, "a", dead_letter_arn=DEAD)
         assert await one.landed(DEAD) == ["a"]
         assert (await one.discards(), await one.waiting()) == ([], 0)
-        assert one.courier.fault(PLACE, SENDER) == "s3.amazonaws.com may not"
+        assert one.courier.fault(PLACE, SENDER) == Fault("s3.amazonaws.com may not")
         assert one.courier.fault(OTHER, SENDER) is None
 
 
@@ -335,7 +335,7 @@ async def test_a_dead_letter_of_a_rule_tells_why(tmp_path: Path) -> None:
         assert {name: value["StringValue"] for name, value in told.items()} == {
             "RULE_ARN": rule.source_arn,
             "TARGET_ARN": PLACE,
-            "ERROR_CODE": "Busy",
+            "ERROR_CODE": "ERROR_FROM_TARGET",
             "ERROR_MESSAGE": "not now",
             "RETRY_ATTEMPTS": "0",
             "EXHAUSTED_RETRY_CONDITION": "MaximumRetryAttempts",
@@ -367,7 +367,9 @@ async def test_a_target_of_an_unknown_service_is_named_in_the_fault(tmp_path: Pa
     async with courier_world(tmp_path) as one:
         await one.courier.start()
         arn = "arn:aws:firehose:us-east-1:000000000000:x"
-        assert one.courier.fault(arn, SENDER) == "Lambent does not deliver to firehose yet"
+        fault = one.courier.fault(arn, SENDER)
+        assert fault is not None
+        assert fault.text == "Lambent does not deliver to firehose yet"
         await one.send(arn, "a")
         assert await one.discards() == [(SENDER.source_arn, arn, "a")]
 

@@ -22,7 +22,7 @@ from lambent.domain.errors import LambdaError
 from lambent.queue.backlog import WINDOW_MAX
 from lambent.queue.dispatcher import Dispatcher
 from lambent.queue.targets import Landing, Letter, Target
-from lambent.services.delivery.gates import Gate, Sender
+from lambent.services.delivery.gates import NO_RESOURCE, Fault, Gate, Sender
 from lambent.services.delivery.retry import HOPELESS, dead_letter_attributes, decide_again
 from lambent.store import outbox
 from lambent.store.database import Database
@@ -124,11 +124,11 @@ class Courier:
         self.dispatcher.reset()
         await self._database.write(outbox.delete_all_messages)
 
-    def fault(self, arn: str, sender: Sender) -> str | None:
+    def fault(self, arn: str, sender: Sender) -> Fault | None:
         """Why a target cannot be configured; None where it can."""
         service = _service(arn)
         if service not in self.targets and service not in self.carriers:
-            return f"Lambent does not deliver to {service or 'that'} yet"
+            return _not_delivered_to(service)
         return self._refusal(arn, sender)
 
     def message(
@@ -219,12 +219,12 @@ class Courier:
             work = self._carry(message, self.carriers[service])
             self._tasks.spawn(work, name=f"carry to {message.target_arn}")
         else:
-            self._give_up(message, f"Lambent does not deliver to {service or 'that'} yet")
+            self._give_up(message, _not_delivered_to(service))
 
     def _window_max(self, target_arn: str) -> int:
         return self.windows.get(_service(target_arn), WINDOW_MAX)
 
-    def _refusal(self, arn: str, sender: Sender) -> str | None:
+    def _refusal(self, arn: str, sender: Sender) -> Fault | None:
         by_role = sender.principal.startswith("arn:")
         gate = self._role_gate if by_role else self.gates.get(_service(arn))
         return None if gate is None else gate.fault(arn, sender)
@@ -234,31 +234,31 @@ class Courier:
             landing = target.prepare(message.target_arn, _letter(message))
         except LambdaError as error:
             end = self._give_up if error.code in HOPELESS else self._again
-            end(message, f"{error.code}: {error.message}")
+            end(message, Fault(error.message, error.code))
             return
         if landing is None:
-            self._give_up(message, "The target does not exist")
+            self._give_up(message, Fault("The target does not exist", NO_RESOURCE))
             return
         future = self._finish(message, landing.write)
         future.add_done_callback(landing.settle_by)
 
     async def _carry(self, message: OutboxMessage, carrier: Carrier) -> None:
         generation = self.dispatcher.generation
+        fault: Fault | None = None
         delay_s: float | None = None
         try:
             await carrier.carry(message)
-            fault = None
         except Later as error:
-            fault, delay_s = str(error), error.delay_s
+            fault, delay_s = Fault(str(error), "ERROR_FROM_TARGET"), error.delay_s
         except LambdaError as error:
-            fault = f"{error.code}: {error.message}"
+            fault = Fault(error.message, error.code)
         except Undeliverable as error:
             if generation == self.dispatcher.generation:
-                self._give_up(message, str(error))
+                self._give_up(message, Fault(str(error), NO_RESOURCE))
             return
         except Exception as error:  # a fault of ours; the message is tried again as after any other
             log.exception("fault while carrying to %s", message.target_arn)
-            fault = repr(error)
+            fault = Fault(repr(error), "INTERNAL_ERROR")
         if generation != self.dispatcher.generation:
             return
         if fault is None:
@@ -266,10 +266,10 @@ class Courier:
         else:
             self._again(message, fault, delay_s)
 
-    def _again(self, message: OutboxMessage, why: str, delay_s: float | None = None) -> None:
+    def _again(self, message: OutboxMessage, fault: Fault, delay_s: float | None = None) -> None:
         later = decide_again(message, self._clock.wall_s(), self._delay_scale, delay_s)
         if later is None:
-            self._give_up(message, why)
+            self._give_up(message, fault, exhausted=True)
             return
         generation = self.dispatcher.generation
 
@@ -282,10 +282,11 @@ class Courier:
         future = self._database.submit(lambda c: outbox.delay_message(c, later))
         future.add_done_callback(stored)
 
-    def _give_up(self, message: OutboxMessage, why: str) -> None:
+    def _give_up(self, message: OutboxMessage, fault: Fault, *, exhausted: bool = False) -> None:
         """It goes to its dead-letter target or among the discards."""
-        log.warning("%s cannot deliver to %s: %s", message.source_arn, message.target_arn, why)
-        landing = self._dead_letter(message, why)
+        source, target = message.source_arn, message.target_arn
+        log.warning("%s cannot deliver to %s: %s: %s", source, target, fault.code, fault.text)
+        landing = self._dead_letter(message, fault, exhausted)
 
         def discard(connection: sqlite3.Connection) -> None:
             insert_discard(
@@ -301,11 +302,11 @@ class Courier:
         if landing is not None:
             future.add_done_callback(landing.settle_by)
 
-    def _dead_letter(self, message: OutboxMessage, why: str) -> Landing | None:
+    def _dead_letter(self, message: OutboxMessage, fault: Fault, exhausted: bool) -> Landing | None:
         target = self.targets.get(_service(message.dead_letter_arn))
         if target is None:
             return None
-        attributes = dead_letter_attributes(message, why)
+        attributes = dead_letter_attributes(message, fault, exhausted=exhausted)
         try:
             return target.prepare(
                 message.dead_letter_arn, replace(_letter(message), attributes=attributes)
@@ -329,7 +330,7 @@ class Courier:
                 return
             if (error := done.exception()) is not None:
                 log.error("a message of the outbox could not be handed over: %s", error)
-                self._again(message, str(error))
+                self._again(message, Fault(str(error), "INTERNAL_ERROR"))
                 return
             self.dispatcher.finished(message.target_arn, throttled=False)
             self.dispatcher.pump()
@@ -348,6 +349,10 @@ def _letter(message: OutboxMessage) -> Letter:
         group_id=message.group_id,
         dedup_id=message.dedup_id,
     )
+
+
+def _not_delivered_to(service: str) -> Fault:
+    return Fault(f"Lambent does not deliver to {service or 'that'} yet", "INVALID_PARAMETER")
 
 
 def _service(arn: str) -> str:

@@ -22,10 +22,23 @@ class Sender:
     source_arn: str
 
 
+NO_RESOURCE = "NO_RESOURCE"
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Why a target gets no message."""
+
+    text: str
+    code: str = "NO_PERMISSIONS"
+    """As dead letters of rules tell it, or the target's own. Source: EventBridge User Guide,
+    "Using dead-letter queues to process undelivered events"."""
+
+
 class Gate(Protocol):
     """One service's targets."""
 
-    def fault(self, arn: str, sender: Sender) -> str | None:
+    def fault(self, arn: str, sender: Sender) -> Fault | None:
         """Why `sender` may not deliver there; None where it may."""
         ...
 
@@ -37,10 +50,10 @@ class RoleGate:
         """`may_deliver`: whether a role (ARN) may deliver to a target (ARN)."""
         self._may_deliver = may_deliver
 
-    def fault(self, arn: str, sender: Sender) -> str | None:
+    def fault(self, arn: str, sender: Sender) -> Fault | None:
         if self._may_deliver(sender.principal, arn):
             return None
-        return f"The role {sender.principal} is not authorized to deliver to {arn}"
+        return Fault(f"The role {sender.principal} is not authorized to deliver to {arn}")
 
 
 class FunctionGate:
@@ -57,16 +70,16 @@ class FunctionGate:
         self._check = check
         self._documents = documents
 
-    def fault(self, arn: str, sender: Sender) -> str | None:
+    def fault(self, arn: str, sender: Sender) -> Fault | None:
         try:
             ref: FunctionRef = parse_function_ref(arn, self._account)
             self._check(ref.name, ref.qualifier)
         except LambdaError:
-            return "The destination Lambda function does not exist"
+            return Fault("The destination Lambda function does not exist", NO_RESOURCE)
         documents = self._documents(ref.name, ref.qualifier)
         if _allows(documents, "lambda:InvokeFunction", arn, sender, self._account):
             return None
-        return f"Not authorized to invoke function [{arn}]"
+        return Fault(f"Not authorized to invoke function [{arn}]")
 
 
 class PolicyGate:
@@ -86,13 +99,13 @@ class PolicyGate:
         self._kind = kind
         self._action = action
 
-    def fault(self, arn: str, sender: Sender) -> str | None:
+    def fault(self, arn: str, sender: Sender) -> Fault | None:
         documents = self._documents(arn)
         if documents is None:
-            return f"The destination {self._kind} does not exist"
+            return Fault(f"The destination {self._kind} does not exist", NO_RESOURCE)
         if _allows(documents, self._action, arn, sender, self._account):
             return None
-        return (
+        return Fault(
             f"Permissions on the destination {self._kind} do not allow the service to publish"
             " notifications from this source"
         )

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from lambent.domain.schedule import execution_id
+from lambent.services.delivery.gates import Fault
 from lambent.store.outbox import OutboxMessage
 
 FOR_CARRIERS = "x-amz-sns-"
@@ -18,10 +19,12 @@ HOPELESS = frozenset(
         "InvalidParameterException",
         "InvalidParameterValueException",
         "MissingRequiredParameterException",
+        "THIRD_ACCOUNT_HOP_DETECTED",
     )
 )
-"""What queues and topics say of a message that they will never take: one that is too long for a
-queue, one without a group for a FIFO queue."""
+"""What queues, topics and buses say of a message that they will never take: one that is too long
+for a queue, one without a group for a FIFO queue, one that has been on two buses."""
+THROTTLED = frozenset(("TooManyRequestsException", "ThrottlingException", "RequestThrottled"))
 BACK_OFF_S_MIN, BACK_OFF_S_MAX = 1.0, 300.0
 """[own] As for asynchronous invocations."""
 
@@ -42,36 +45,44 @@ def decide_again(
     return replace(message, tries=tries, due_s=now_s + delay_s)
 
 
-def dead_letter_attributes(message: OutboxMessage, why: str) -> Mapping[str, Mapping[str, Any]]:
+def dead_letter_attributes(
+    message: OutboxMessage, fault: Fault, *, exhausted: bool
+) -> Mapping[str, Mapping[str, Any]]:
     """What the letter about a message that is given up tells besides its body.
 
-    `why`: `Code: text`, or a text alone. Source for rules: EventBridge User Guide, "Using
-    dead-letter queues to process undelivered events"; for schedules: Scheduler User Guide,
-    "Configuring a schedule's dead-letter queue"; other services pass on what the message had.
+    `exhausted`: it was tried as often, or as long, as it may be. Sources: for rules EventBridge
+    User Guide, "Using dead-letter queues to process undelivered events"; for schedules Scheduler
+    User Guide, "Configuring a schedule's dead-letter queue". Others pass on what the message had.
     """
     if ":scheduler:" in message.source_arn:
-        told = _schedule_failed(message)
+        told, code = _schedule_failed(message), fault.code
     elif ":events:" in message.source_arn:
-        told = {"RULE_ARN": message.source_arn}
+        told, code = {"RULE_ARN": message.source_arn}, _rule_code(fault.code)
     else:
         return {
             name: value
             for name, value in message.attributes.items()
             if not name.startswith(FOR_CARRIERS)
         }
-    code, found, text = why.partition(": ")
     told |= {
         "TARGET_ARN": message.target_arn,
-        "ERROR_CODE": code if found else "NO_PERMISSIONS",
-        "ERROR_MESSAGE": (text or why)[:1_024],
+        "ERROR_CODE": code,
+        "ERROR_MESSAGE": fault.text[:1_024],
         "RETRY_ATTEMPTS": str(message.tries),
     }
-    if found:
+    if exhausted:
         too_often = message.tries + 1 >= message.tries_max
         told["EXHAUSTED_RETRY_CONDITION"] = (
             "MaximumRetryAttempts" if too_often else "MaximumEventAge"
         )
     return {name: {"DataType": "String", "StringValue": text} for name, text in told.items()}
+
+
+def _rule_code(code: str) -> str:
+    """One of EventBridge's own, whatever the target said."""
+    if code.isupper():
+        return code
+    return "THROTTLING" if code in THROTTLED else "ERROR_FROM_TARGET"
 
 
 def _schedule_failed(message: OutboxMessage) -> dict[str, str]:

@@ -22,9 +22,9 @@ from lambent.services.events.model import PRINCIPAL
 from lambent.services.events.state import LiveRule, LiveTarget, State
 from lambent.store.outbox import OutboxMessage
 
-FORWARDED = "lambent.forwarded"
-"""Attribute of a message from bus to bus."""
-_FORWARDED = {FORWARDED: {"DataType": "String", "StringValue": "true"}}
+FORWARDED, THIRD_BUS = "lambent.forwarded", "lambent.third-bus"
+"""Attributes of a message from bus to bus, and of one on to a third, which does not take it."""
+_TRUE = {"DataType": "String", "StringValue": "true"}
 
 
 class Routing:
@@ -130,19 +130,23 @@ class Router:
             ingested=format_time(datetime.fromtimestamp(now_s, UTC)),
         )
         for target in rule.targets:
-            to_bus = is_bus(target.arn)
-            if to_bus and forwarded:
-                continue
-            routing.messages.append(self._message(rule, target, occasion, trace, to_bus))
+            mark = THIRD_BUS if forwarded else FORWARDED
+            attributes = {mark: _TRUE} if is_bus(target.arn) else None
+            routing.messages.append(self._message(rule, target, occasion, trace, attributes))
 
     def _message(
-        self, rule: LiveRule, target: LiveTarget, occasion: Occasion, trace: str, to_bus: bool
+        self,
+        rule: LiveRule,
+        target: LiveTarget,
+        occasion: Occasion,
+        trace: str,
+        attributes: Mapping[str, Mapping[str, Any]] | None,
     ) -> OutboxMessage:
         return self._courier.message(
             target.arn,
             target.plan.render(occasion),
             sender=Sender(principal=target.role_arn or PRINCIPAL, source_arn=rule.arn),
-            attributes=_FORWARDED if to_bus else None,
+            attributes=attributes,
             group_id=target.group_id,
             trace=trace,
             dead_letter_arn=target.dead_letter_arn,

@@ -7,11 +7,12 @@ import uuid
 from datetime import UTC, datetime
 from typing import Any
 
+from lambent.domain.errors import LambdaError
 from lambent.queue.targets import Landing, Letter
-from lambent.services.delivery.gates import Sender
+from lambent.services.delivery.gates import NO_RESOURCE, Fault, Sender
 from lambent.services.events.entries import envelope, format_time
 from lambent.services.events.inputs import compact
-from lambent.services.events.router import FORWARDED, Router
+from lambent.services.events.router import FORWARDED, THIRD_BUS, Router
 from lambent.services.events.state import State
 
 
@@ -23,7 +24,15 @@ class BusTarget:
         self._router = router
 
     def prepare(self, arn: str, letter: Letter) -> Landing | None:
-        """None where there is no such bus, or the letter is no event."""
+        """None where there is no such bus, or the letter is no event.
+
+        Raises LambdaError for an event that would come to a third bus.
+        """
+        if THIRD_BUS in letter.attributes:
+            raise LambdaError(
+                "THIRD_ACCOUNT_HOP_DETECTED",
+                "An event that came from another event bus goes to no third one.",
+            )
         bus = self._state.find_bus(arn)
         event = _parse(letter.body)
         if bus is None or event is None:
@@ -68,9 +77,9 @@ class BusGate:
     def __init__(self, state: State) -> None:
         self._state = state
 
-    def fault(self, arn: str, sender: Sender) -> str | None:
+    def fault(self, arn: str, sender: Sender) -> Fault | None:
         if self._state.find_bus(arn) is None:
-            return "The destination event bus does not exist"
+            return Fault("The destination event bus does not exist", NO_RESOURCE)
         return None
 
 

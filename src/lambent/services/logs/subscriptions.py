@@ -18,7 +18,7 @@ from lambent.clock import Clock
 from lambent.domain.arns import Account
 from lambent.domain.errors import PlatformFault
 from lambent.services.delivery.courier import Courier
-from lambent.services.delivery.gates import Sender
+from lambent.services.delivery.gates import Fault, Sender
 from lambent.services.delivery.timetable import Timetable
 from lambent.services.logs.filter_rows import Filter, Kind, advance_filter
 from lambent.services.logs.filters import Filters
@@ -67,7 +67,7 @@ class Subscriptions:
         filters.on_changed = self._on_changed
         store.on_grown = self.send
 
-    def fault(self, group: str, destination_arn: str) -> str | None:
+    def fault(self, group: str, destination_arn: str) -> Fault | None:
         """Why a group cannot be sent there; None where it can."""
         return self._courier.fault(destination_arn, self._sender(group))
 

@@ -82,7 +82,7 @@ class Notifications:
             members = {}
             for number, (arn, fault) in enumerate(faults, 1):
                 members[f"ArgumentName{number}"] = f"{arn}, null"
-                members[f"ArgumentValue{number}"] = fault
+                members[f"ArgumentValue{number}"] = fault.text
             raise S3Error(
                 "InvalidArgument",
                 "Unable to validate the following destination configurations",

@@ -94,6 +94,14 @@ def insert_version(connection: sqlite3.Connection, version: ObjectVersion) -> Ob
     return replace(version, number=found.lastrowid or 0)
 
 
+def next_number(connection: sqlite3.Connection) -> int:
+    """For an event that leaves no version: greater than that of any write before it."""
+    (number,) = connection.execute(
+        "UPDATE sqlite_sequence SET seq = seq + 1 WHERE name = 's3_versions' RETURNING seq"
+    ).fetchone()
+    return int(number)
+
+
 def remove_object(
     connection: sqlite3.Connection,
     bucket: str,

@@ -180,12 +180,11 @@ class Objects:
                 )
             if removed.version is None:
                 return removed, []
-            event = (
-                "ObjectRemoved:DeleteMarkerCreated"
-                if removed.created_marker
-                else ("ObjectRemoved:Delete")
-            )
-            return removed, state.notifier.post(connection, event, removed.version, call)
+            version, event = removed.version, "ObjectRemoved:DeleteMarkerCreated"
+            if not removed.created_marker:
+                event = "ObjectRemoved:Delete"
+                version = replace(version, number=object_rows.next_number(connection))
+            return removed, state.notifier.post(connection, event, version, call)
 
         removed, messages = await state.database.write(write)
         state.notifier.sent(messages)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -12,11 +13,15 @@ from lambent.domain.ids import new_token
 from lambent.services.delivery.courier import Courier
 from lambent.services.s3 import bucket_rows, object_rows
 from lambent.services.s3.bodies import Bodies
-from lambent.services.s3.errors import S3Error, no_such_bucket, no_such_key
+from lambent.services.s3.errors import S3Error, invalid_argument, no_such_bucket, no_such_key
 from lambent.services.s3.model import Bucket, ObjectVersion
 from lambent.services.s3.notify import Notifier
 from lambent.services.s3.receive import Received
 from lambent.store.database import Database
+
+_VERSION_ID = re.compile(r"null|[A-Za-z0-9._-]{32}")
+"""What S3 takes for an id of a version, be it there or not; its error for others is quoted in many
+reports."""
 
 
 class State:
@@ -82,6 +87,8 @@ class State:
             lambda c: object_rows.find_version(c, bucket, key, version_id)
         )
         if found is None:
+            if not _VERSION_ID.fullmatch(version_id):
+                raise invalid_argument("Invalid version id specified", "versionId", version_id)
             raise S3Error("NoSuchVersion", Key=key, VersionId=version_id)
         if found.marker:
             error = S3Error("MethodNotAllowed", Method="GET", ResourceType="DeleteMarker")

@@ -295,7 +295,7 @@ async def test_a_bus_gets_an_event_and_a_dead_letter_tells_of_the_instant(tmp_pa
             "SCHEDULED_TIME": "2026-01-01T00:00:00Z",
             "IS_PAYLOAD_TRUNCATED": "false",
             "TARGET_ARN": gone,
-            "ERROR_CODE": "NO_PERMISSIONS",
+            "ERROR_CODE": "NO_RESOURCE",
             "ERROR_MESSAGE": "The target does not exist",
             "RETRY_ATTEMPTS": "0",
         }
