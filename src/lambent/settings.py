@@ -12,6 +12,10 @@ STREAM_BYTES_PER_S_RANGE = (32 * 1024, 64 * 1024 * 1024)
 """[RIE] What AWS's emulator lets one choose."""
 
 
+class SettingError(ValueError):
+    """A setting that does not fit; the message names its variable, for whoever set it."""
+
+
 def default_data_dir(environ: Mapping[str, str]) -> Path:
     """Where state is kept unless told otherwise: XDG's data home, else ~/.local/share."""
     base = environ.get("XDG_DATA_HOME") or str(
@@ -121,22 +125,24 @@ def load_settings(environ: Mapping[str, str], overrides: Mapping[str, object]) -
     values.update({key: value for key, value in overrides.items() if value is not None})
     settings = Settings(**values)  # type: ignore[arg-type]  # each was converted by its annotation
     if settings.auth not in AUTHS:
-        raise ValueError(f"LAMBENT_AUTH={settings.auth} is neither of {', '.join(AUTHS)}")
+        raise SettingError(f"LAMBENT_AUTH={settings.auth} is neither of {', '.join(AUTHS)}")
     for name in ("freeze", "snapshots"):
         if (value := getattr(settings, name)) not in SWITCHES:
-            raise ValueError(f"LAMBENT_{name.upper()}={value} is neither of {', '.join(SWITCHES)}")
+            raise SettingError(
+                f"LAMBENT_{name.upper()}={value} is neither of {', '.join(SWITCHES)}"
+            )
     if not ROLE_SESSION_S_MIN <= settings.role_session_s <= ROLE_SESSION_S_MAX:
-        raise ValueError(
+        raise SettingError(
             f"LAMBENT_ROLE_SESSION_S={settings.role_session_s} is not between"
             f" {ROLE_SESSION_S_MIN} and {ROLE_SESSION_S_MAX}"
         )
     rate, least, most = settings.stream_bytes_per_s, *STREAM_BYTES_PER_S_RANGE
     if not least <= rate <= most:
-        raise ValueError(f"LAMBENT_STREAM_BYTES_PER_S={rate} is not between {least} and {most}")
+        raise SettingError(f"LAMBENT_STREAM_BYTES_PER_S={rate} is not between {least} and {most}")
     parse_file_systems(settings.file_systems)
     parse_source_endpoints(settings.source_endpoints)
     if parse_emulators(settings.rie) and settings.auth != "open":
-        raise ValueError(
+        raise SettingError(
             "LAMBENT_RIE takes requests without signatures, which LAMBENT_AUTH=iam does not allow"
         )
     return settings
@@ -148,7 +154,7 @@ def parse_source_endpoints(text: str) -> dict[str, str]:
     for item in filter(None, text.split(",")):
         service, _, url = item.partition("=")
         if service not in SOURCE_SERVICES or not url.startswith(("http://", "https://")):
-            raise ValueError(f"LAMBENT_SOURCE_ENDPOINTS: {item!r} is not sqs=https://host")
+            raise SettingError(f"LAMBENT_SOURCE_ENDPOINTS: {item!r} is not sqs=https://host")
         endpoints[service] = url.rstrip("/")
     return endpoints
 
@@ -159,7 +165,7 @@ def parse_file_systems(text: str) -> dict[str, Path]:
     for item in filter(None, text.split(",")):
         arn, _, folder = item.partition("=")
         if not arn.startswith("arn:") or not folder.startswith("/"):
-            raise ValueError(f"LAMBENT_FILE_SYSTEMS: {item!r} is not arn=/folder")
+            raise SettingError(f"LAMBENT_FILE_SYSTEMS: {item!r} is not arn=/folder")
         folders[arn] = Path(folder)
     return folders
 
@@ -170,10 +176,10 @@ def parse_emulators(text: str) -> list[tuple[str, int]]:
     for item in filter(None, (part.strip() for part in text.split(","))):
         match = _EMULATOR.fullmatch(item)
         if match is None or int(match[2]) > PORT_MAX:
-            raise ValueError(f"LAMBENT_RIE: {item!r} is not FUNCTION=PORT, as hello=9000")
+            raise SettingError(f"LAMBENT_RIE: {item!r} is not FUNCTION=PORT, as hello=9000")
         emulators.append((match[1], int(match[2])))
     if len(emulators) > EMULATORS_MAX:
-        raise ValueError(f"LAMBENT_RIE names more than {EMULATORS_MAX} functions")
+        raise SettingError(f"LAMBENT_RIE names more than {EMULATORS_MAX} functions")
     return emulators
 
 
@@ -207,4 +213,4 @@ def _convert(name: str, kind: str, raw: str) -> object:
             case _:
                 return raw
     except ValueError:
-        raise ValueError(f"LAMBENT_{name.upper()}={raw!r} is not a valid {kind}") from None
+        raise SettingError(f"LAMBENT_{name.upper()}={raw!r} is not a valid {kind}") from None

@@ -147,3 +147,19 @@ def test_get_without_a_language_is_refused(
 ) -> None:
     assert main(["runtimes", "get", "--data-dir", str(tmp_path)]) == 2
     assert "say what to get: java or dotnet" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["runtimes", "doctor"])
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        ("--python=python3.12=/nowhere", "LAMBENT_PYTHONS: python3.12=/nowhere"),
+        ("--node=nodejs20.x=/nowhere", "LAMBENT_NODES: nodejs20.x=/nowhere"),
+        ("--ruby=ruby3.4=/bin/sh", "LAMBENT_RUBIES: ruby3.4=/bin/sh"),
+    ],
+)
+def test_an_interpreter_that_is_none_is_told_in_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], command: str, option: str, said: str
+) -> None:
+    assert main([command, "--data-dir", str(tmp_path), option]) == 2
+    assert capsys.readouterr().err.startswith(f"lambent: {said}")

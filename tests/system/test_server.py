@@ -127,6 +127,13 @@ def test_a_port_that_is_taken_is_said_and_ends_the_start(
     assert "ready" not in done.stdout
 
 
+def test_an_interpreter_that_is_not_there_is_said_and_ends_the_start(tmp_path: Path) -> None:
+    python = "python3.12=/nowhere"
+    done = start_again("--port", "0", "--data-dir", str(tmp_path), "--python", python)
+    assert done.returncode == 1
+    assert done.stderr == f"lambent: LAMBENT_PYTHONS: {python}: No such file or directory\n"
+
+
 def test_a_data_folder_that_is_in_use_is_said_and_ends_the_start(server: RunningServer) -> None:
     done = start_again("--port", "0", "--data-dir", str(server.data_dir))
     assert done.returncode == 1

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+import argparse
+import sys
+
 from lambent.cli import main as client
+from lambent.settings import SettingError
 
 
 def main(argv: list[str] | None = None) -> int:
     """Parse and perform one command; the exit code."""
     arguments = client.build_parser().parse_args(argv)
+    try:
+        return _perform(arguments)
+    except SettingError as error:
+        print(f"lambent: {error}", file=sys.stderr)
+        return 2
+
+
+def _perform(arguments: argparse.Namespace) -> int:
     # Each imports what it needs alone: a client command must not wait for the server's modules.
     match arguments.command:
         case "start":

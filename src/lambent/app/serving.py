@@ -26,7 +26,7 @@ from lambent.app.server import Server
 from lambent.cli.serving import settings_overrides
 from lambent.domain.errors import PlatformFault
 from lambent.http.server import PortTaken
-from lambent.settings import Settings, load_settings
+from lambent.settings import SettingError, Settings, load_settings
 from lambent.tasks import Tasks
 
 BLOCKING_THREADS = 4
@@ -146,7 +146,7 @@ def start(arguments: argparse.Namespace) -> int:
 def report_failure(group: BaseExceptionGroup, settings: Settings) -> int:
     """One line for what a person can mend; anything else is a fault and keeps its trace."""
     causes = group.exceptions
-    if len(causes) != 1 or not isinstance(causes[0], (OSError, PlatformFault)):
+    if len(causes) != 1 or not isinstance(causes[0], (OSError, PlatformFault, SettingError)):
         raise group
     cause = causes[0]
     message = str(cause)

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from lambent.domain.interpreter import Interpreter
+from lambent.settings import SettingError
 
 RUNTIMES = tuple(f"python3.{minor}" for minor in range(8, 15))
 """Lambda's names of the runtimes that run here."""
@@ -138,9 +139,9 @@ def _from_setting(setting: str) -> dict[str, Interpreter]:
             if interpreter.runtime != runtime:
                 raise NotAnInterpreter(entry, f"that is a {interpreter.runtime}")
         except NotAnInterpreter as error:
-            raise ValueError(f"LAMBENT_PYTHONS: {error}") from None
+            raise SettingError(f"LAMBENT_PYTHONS: {error}") from None
         except OSError as error:
-            raise ValueError(f"LAMBENT_PYTHONS: {entry}: {error.strerror}") from None
+            raise SettingError(f"LAMBENT_PYTHONS: {entry}: {error.strerror}") from None
         found[runtime] = interpreter
     return found
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from lambent.domain.interpreter import Interpreter
 from lambent.runtime.families.start import WRAPPER, Link, Start, wrapped
+from lambent.settings import SettingError
 
 RUNTIMES: tuple[str, ...] = tuple(f"nodejs{major}.x" for major in (18, 20, 22, 24, 26))
 PROGRAM_DIR: Path | None = Path(__file__).parent.parent / "nodejs"
@@ -79,16 +80,16 @@ def _named(entry: str) -> Interpreter:
     """From `nodejs22.x=/path`, to the binary or its prefix. Raises ValueError."""
     runtime, _, path = entry.partition("=")
     if runtime not in RUNTIMES or not os.path.isabs(path):
-        raise ValueError(f"LAMBENT_NODES: {entry}: must be nodejsNN.x=/absolute/path")
+        raise SettingError(f"LAMBENT_NODES: {entry}: must be nodejsNN.x=/absolute/path")
     try:
         real = Path(path, "bin", "node") if os.path.isdir(path) else Path(path)
         found = _inspect(real.resolve(strict=True))
     except OSError as error:
-        raise ValueError(f"LAMBENT_NODES: {entry}: {error.strerror}") from None
+        raise SettingError(f"LAMBENT_NODES: {entry}: {error.strerror}") from None
     if found is None:
-        raise ValueError(f"LAMBENT_NODES: {entry}: no Node.js that Lambda has lies there")
+        raise SettingError(f"LAMBENT_NODES: {entry}: no Node.js that Lambda has lies there")
     if found.runtime != runtime:
-        raise ValueError(f"LAMBENT_NODES: {entry}: that is a {found.runtime}")
+        raise SettingError(f"LAMBENT_NODES: {entry}: that is a {found.runtime}")
     return found
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from lambent.domain.interpreter import Interpreter
+from lambent.settings import SettingError
 
 Inspect = Callable[[Path], Interpreter | None]
 """From a resolved path to what lies there; None where that could not serve. May raise OSError."""
@@ -43,15 +44,15 @@ def parse_setting(setting: str, variable: str, inspect: Inspect) -> dict[str, In
     for entry in filter(None, (part.strip() for part in setting.split(","))):
         runtime, _, path = entry.partition("=")
         if not runtime or not os.path.isabs(path):
-            raise ValueError(f"{variable}: {entry}: must be RUNTIME=/absolute/path")
+            raise SettingError(f"{variable}: {entry}: must be RUNTIME=/absolute/path")
         try:
             found = inspect(Path(path).resolve(strict=True))
         except OSError as error:
-            raise ValueError(f"{variable}: {entry}: {error.strerror}") from None
+            raise SettingError(f"{variable}: {entry}: {error.strerror}") from None
         if found is None:
-            raise ValueError(f"{variable}: {entry}: nothing lies there that could serve")
+            raise SettingError(f"{variable}: {entry}: nothing lies there that could serve")
         if found.runtime != runtime:
-            raise ValueError(f"{variable}: {entry}: that is a {found.runtime}")
+            raise SettingError(f"{variable}: {entry}: that is a {found.runtime}")
         named[runtime] = found
     return named
 
