@@ -67,6 +67,24 @@ def test_a_bound_program_is_process_1_of_its_own_host_with_its_code_and_nothing_
     assert (status["NoNewPrivs"], status["Seccomp"]) == ("1", "2")
 
 
+def test_the_user_has_awss_name_and_a_home_that_is_not_there() -> None:
+    """As reports of AWS's read: "EROFS: read-only file system, mkdir '/home/sbx_user1051'"."""
+    found = run(
+        "import getpass, os, pwd\n"
+        "user = pwd.getpwuid(os.getuid())\n"
+        "result = {'names': [user.pw_name, getpass.getuser()], 'home': os.path.expanduser('~'),\n"
+        " 'there': os.path.exists(user.pw_dir), 'tmp': os.listdir('/tmp'),\n"
+        " 'writable': os.access('/etc/passwd', os.W_OK)}\n"
+    )
+    assert found == {
+        "names": ["sbx_user1051", "sbx_user1051"],
+        "home": "/home/sbx_user1051",
+        "there": False,
+        "tmp": [],
+        "writable": False,
+    }
+
+
 def test_tmp_has_its_size_and_only_it_is_writable() -> None:
     found = run(
         "import os\n"

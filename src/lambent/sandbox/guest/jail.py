@@ -27,6 +27,11 @@ HOST_PROC = "/var/rapid/proc"
 _SIGKILL = 9
 _OPEN_FILES_MAX = 1024  # AWS's own, see "Lambda quotas"
 _INSIDE_UID, _INSIDE_GID = 993, 990  # sbx_user1051, as on AWS
+_USERS = (
+    "root:x:0:0:root:/root:/sbin/nologin\n"
+    "sbx_user1051:x:{0}:{0}::/home/sbx_user1051:/sbin/nologin\n"
+    "nobody:x:65534:65534:nobody:/:/sbin/nologin\n"
+)
 _TMPFS_FLAGS = syscalls.MS_NOSUID | syscalls.MS_NODEV
 _PROC_FLAGS = syscalls.MS_NOSUID | syscalls.MS_NODEV | syscalls.MS_NOEXEC
 _INODES_PER_MIB = 256  # one for each page: bounds the kernel memory that empty files take
@@ -81,6 +86,8 @@ def mount_code(blueprint: Blueprint, settings: dict[str, Any]) -> None:
         image_root.enter(settings, lambda path: mount_tmp(settings["tmp_mib"], path))
         return
     mount_tmp(settings["tmp_mib"])
+    if not blueprint.in_user_namespace:
+        _name_user(settings["uid"])
     # A bind of a part of the store inherits the flags of the whole: read-only, no setuid.
     flags = syscalls.MS_BIND
     if settings["task"] is not None:
@@ -100,6 +107,20 @@ def mount_code(blueprint: Blueprint, settings: dict[str, Any]) -> None:
 def mount_tmp(size_mib: int, path: str = "/tmp") -> None:
     options = "mode=1777,size={}m,nr_inodes={}".format(size_mib, size_mib * _INODES_PER_MIB)
     syscalls.mount("tmpfs", path, "tmpfs", _TMPFS_FLAGS, options)
+
+
+def _name_user(uid: int) -> None:
+    """AWS's name for the user, whose number is the sandbox's own here.
+
+    The file lies in /tmp, without a name, for nothing else can be written: 4 KB of it are taken.
+    """
+    path = "/tmp/passwd"
+    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+    os.fchmod(file, 0o644)
+    os.write(file, _USERS.format(uid).encode())
+    os.close(file)
+    syscalls.mount(path, "/etc/passwd", "", syscalls.MS_BIND)
+    os.unlink(path)
 
 
 def shut(blueprint: Blueprint, settings: dict[str, Any], has_proc: bool) -> None:
