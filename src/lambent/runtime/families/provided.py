@@ -34,8 +34,10 @@ def how_to_get(runtime: str) -> str:
 def start(
     interpreter: Interpreter, *, handler: str, memory_mib: int, variables: Mapping[str, str]
 ) -> Start:
-    """`go1.x` ran the handler itself (aws-lambda-go speaks the Runtime API as well), from a
-    bootstrap written in Go, whose PathError a function got that could not be: aws-lambda-go#333.
+    """`go1.x` ran the handler itself, from a bootstrap written in Go, whose PathError a function
+    got that could not be: aws-lambda-go#333. It spoke RPC on _LAMBDA_SERVER_PORT; here the program
+    is offered the Runtime API, which aws-lambda-go speaks as well from 1.18 on (AWS Compute Blog,
+    "Migrating AWS Lambda functions from the Go1.x runtime", update of 2024-02-13).
     """
     if interpreter.runtime == "go1.x":
         return Start(
