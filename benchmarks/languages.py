@@ -1,7 +1,10 @@
 """Cold first invokes of other languages than Python, against the bare program in the same sandbox.
 
 The floor starts a language's own program in a parked sandbox, with the same limits, has it load the
-same handler and exit; an invoke does the same, and besides talks and answers over HTTP.
+same handler and exit; an invoke does the same, and besides talks and answers over HTTP. For Java
+that is `java` with Lambda's collector and first tier, Java's own archive of class data, the package
+and AWS's jars on the class path, which makes the handler, a RequestHandler of objects, and ends:
+the least that any client could do, without AWS's client, its JSON library and its native code.
 """
 
 from __future__ import annotations

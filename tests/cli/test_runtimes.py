@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import http.server
 import json
+import platform
 import threading
+import zipfile
 from pathlib import Path
 from typing import ClassVar
 
@@ -86,6 +88,23 @@ def test_other_releases_of_the_client_go_and_what_is_not_of_it_stays(tmp_path: P
     for path in (old, tmp_path / "mine-1.0.jar", *current):
         path.write_bytes(b"")
     assert java_jars.superseded(tmp_path) == [old]
+
+
+def test_the_native_code_of_this_host_is_taken_out_of_the_clients_jar(tmp_path: Path) -> None:
+    jar, target = tmp_path / "client.jar", tmp_path / java_client.NATIVE
+    with zipfile.ZipFile(jar, "w") as content:
+        for system in ("linux", "linux_musl"):
+            for machine in ("x86_64", "aarch_64"):
+                name = f"jni/libaws-lambda-jni.{system}-{machine}.so"
+                content.writestr(name, f"{system} {machine}")
+    java_jars.unpack_native(jar, target)
+    system = "linux" if platform.libc_ver()[0] == "glibc" else "linux_musl"
+    assert target.read_text() == f"{system} {platform.machine().replace('h64', 'h_64')}"
+    assert java_jars.native_name("aarch64", "") == "jni/libaws-lambda-jni.linux_musl-aarch_64.so"
+    with zipfile.ZipFile(jar, "w"):
+        pass
+    java_jars.unpack_native(jar, target)
+    assert not target.exists()
 
 
 class _Flaky(http.server.BaseHTTPRequestHandler):

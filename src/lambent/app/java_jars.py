@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import http.client
+import platform
 import time
 import urllib.error
 import urllib.request
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -30,6 +32,27 @@ def fetch_client(repository: str, folder: Path) -> Iterator[str]:
     for old in superseded(folder):
         old.unlink()
         yield f"{old.name}: removed"
+    (main,) = (jar for jar in java_client.JARS if jar.name == java_client.MAIN_JAR)
+    unpack_native(folder / main.file_name, folder / java_client.NATIVE)
+
+
+def unpack_native(jar: Path, target: Path) -> None:
+    """The client's native code for this host. Without it the client unpacks it at each start."""
+    target.unlink(missing_ok=True)
+    name = native_name(platform.machine(), platform.libc_ver()[0])
+    with zipfile.ZipFile(jar) as content:
+        if name not in content.namelist():
+            return
+        partial = target.with_suffix(".partial")
+        partial.write_bytes(content.read(name))
+    partial.chmod(0o755)
+    partial.rename(target)
+
+
+def native_name(machine: str, libc: str) -> str:
+    """In the client's jar. `machine`, `libc`: as Python's platform tells them; musl it cannot."""
+    system = "linux" if libc == "glibc" else "linux_musl"
+    return f"jni/libaws-lambda-jni.{system}-{machine.replace('aarch64', 'aarch_64')}.so"
 
 
 def fetch(jar: java_client.Jar, repository: str, folder: Path) -> bool:

@@ -5,6 +5,7 @@ import com.amazonaws.services.lambda.runtime.Context;
 import com.amazonaws.services.lambda.runtime.RequestHandler;
 import com.amazonaws.services.lambda.runtime.RequestStreamHandler;
 import com.amazonaws.services.lambda.runtime.logging.LogLevel;
+import java.io.File;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
@@ -16,6 +17,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Collectors;
+
 
 /** What tests/execution/test_java.py deploys. */
 public class Handlers {
@@ -139,6 +141,9 @@ public class Handlers {
                         .map(GarbageCollectorMXBean::getName)
                         .collect(Collectors.toList()));
         answer.put("arguments", ManagementFactory.getRuntimeMXBean().getInputArguments());
+        answer.put(
+                "libraries",
+                List.of(new File("/tmp").list((folder, name) -> name.endsWith(".so"))));
         Path loaded = Path.of("/tmp/loaded");
         if (Files.exists(loaded)) {
             answer.put(

@@ -10,6 +10,10 @@ import pytest
 from lambent.domain.interpreter import Interpreter
 from lambent.runtime.families import java, java_client
 
+TIERS = [
+    *("-XX:+TieredCompilation", "-XX:TieredStopAtLevel=1"),
+    "-XX:Tier3InvocationThreshold=1000",
+]
 ELF = b"\x7fELF" + b"\0" * 60
 
 
@@ -143,14 +147,13 @@ def started(client: Path, version: str, memory_mib: int = 512, told: str = "") -
 def test_a_java_is_started_as_lambda_starts_it(tmp_path: Path) -> None:
     """Developer Guide, "Customize Java runtime startup behavior for Lambda functions"."""
     client = install_client(tmp_path)
-    tiers = ["-XX:+TieredCompilation", "-XX:TieredStopAtLevel=1"]
     command = started(client, "17.0.15")
     assert command[0] == "/var/lang/bin/java"
-    assert list(command[1:6]) == ["-Xmx432m", "-XX:+UseSerialGC", *tiers, "-Xshare:auto"]
-    assert command[6] == "-cp"
-    assert command[7].startswith("../runtime/lib/aws-lambda-java-core-")
-    assert list(command[8:]) == [java_client.MAIN, "a.B::c"]
-    assert set(tiers).isdisjoint(started(client, "11.0.24"))
+    assert list(command[1:7]) == ["-Xmx432m", "-XX:+UseSerialGC", *TIERS, "-Xshare:auto"]
+    assert command[7] == "-cp"
+    assert command[8].startswith("../runtime/lib/aws-lambda-java-core-")
+    assert list(command[9:]) == [java_client.MAIN, "a.B::c"]
+    assert set(TIERS).isdisjoint(started(client, "11.0.24"))
     assert "--illegal-native-access=allow" in started(client, "25.0.3")
     assert "--illegal-native-access=allow" not in command
 
@@ -162,13 +165,22 @@ def test_only_the_archive_of_this_very_java_is_begun_from(tmp_path: Path) -> Non
     assert not [part for part in started(client, "17.0.16") if "SharedArchive" in part]
 
 
+def test_the_native_code_of_the_client_is_named_where_it_was_unpacked(tmp_path: Path) -> None:
+    client = install_client(tmp_path)
+    assert not [part for part in started(client, "17.0.15") if part.startswith("-D")]
+    (client / "lib" / java_client.NATIVE).write_bytes(ELF)
+    (named,) = [part for part in started(client, "17.0.15") if part.startswith("-D")]
+    assert named.endswith(".NativeClient.JNI=/var/runtime/lib/libaws-lambda-jni.so")
+
+
 @pytest.mark.parametrize(
     ("told", "left_out"),
     [
         ("-XX:+UseParallelGC", ["-XX:+UseSerialGC"]),
         ("-Xmx100m", ["-Xmx432m"]),
         ("-XX:MaxRAMPercentage=50", ["-Xmx432m"]),
-        ("-XX:TieredStopAtLevel=4", ["-XX:+TieredCompilation", "-XX:TieredStopAtLevel=1"]),
+        ("-XX:TieredStopAtLevel=4", TIERS),
+        ("-XX:Tier3InvocationThreshold=200", TIERS),
         ("-Xlog:gc", ["-Xlog:disable", "-Xlog:all=error:stderr"]),
         (
             "-XX:SharedArchiveFile=mine.jsa",

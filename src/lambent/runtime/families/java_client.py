@@ -1,7 +1,8 @@
 """AWS's runtime interface client for Java: which files it is, and how a Java starts with it.
 
 They are fetched from Maven Central by https and must have the digests that are pinned here, taken
-on 2026-11-21. The client has native code in its jar, which it unpacks into /tmp.
+on 2026-11-21. The client has native code in its jar, which it would unpack into /tmp each time: it
+lies beside the jars as well, and a property of the client's own names it.
 """
 
 from __future__ import annotations
@@ -15,12 +16,18 @@ MAIN_JAR = "aws-lambda-java-runtime-interface-client"
 ARCHIVES = "cds"
 """Folder beside the jars; one archive for each release of Java."""
 
-ARCHIVES_FROM = 13
-"""[JEP 350] The first release that writes down what it has loaded when it ends."""
+ARCHIVES_FROM = 11
+"""[JEP 310] From 10 on classes of applications can be in an archive. Not run: 11, which none of the
+registries has."""
 NATIVE_ACCESS_FROM = 24
 """[JEP 472] From here on a Java warns of native code that was not allowed; with
 `--enable-native-access` it would tell each time that the archive of its own was made without."""
 
+NATIVE = "libaws-lambda-jni.so"
+"""Beside the jars, where it was unpacked (app/java_jars.py)."""
+_NATIVE_PROPERTY = (
+    "com.amazonaws.services.lambda.runtime.api.client.runtimeapi.NativeClient.JNI"  # JniHelper
+)
 MAIN = "com.amazonaws.services.lambda.runtime.api.client.AWSLambda"
 TIERS_FROM = 17
 
@@ -29,10 +36,13 @@ TIERS_FROM = 17
 # behavior for Lambda functions". Not done: Java 25 with provisioned concurrency has all tiers.
 _COLLECTOR = "-XX:+UseSerialGC"
 _TIERS = ("-XX:+TieredCompilation", "-XX:TieredStopAtLevel=1")
+# [own] Small methods are compiled after 1,000 calls and not after 200: of what the client calls to
+# answer once, half as much is compiled, which was a third of a cold start. Loops are as they were.
+_LATER = "-XX:Tier3InvocationThreshold=1000"
 _QUIET = ("-Xlog:disable", "-Xlog:all=error:stderr")
 
 _SAYS_COLLECTOR = re.compile(r"-XX:\+Use\w+GC\b")
-_SAYS_TIERS = re.compile(r"-XX:[-+]?Tiered")
+_SAYS_TIERS = re.compile(r"-XX:[-+]?Tier")
 _SAYS_HEAP = re.compile(r"-Xmx|-XX:MaxHeapSize|-XX:MaxRAM")
 _SAYS_SHARING = re.compile(r"-Xshare|-XX:SharedArchiveFile|-XX:AOT")
 _SAYS_LOG = re.compile(r"-Xlog|-verbose")
@@ -103,7 +113,13 @@ def options(
     ]
     if not _SAYS_SHARING.search(tool_options):
         chosen += _sharing(jars, java_version, quiet=not _SAYS_LOG.search(tool_options))
+    chosen += native_library(jars, Path("/var/runtime/lib"))
     return (*chosen, "-cp", class_path(jars))
+
+
+def native_library(jars: Path, seen: Path) -> tuple[str, ...]:
+    """Where the client finds its native code, for a Java that finds the folder `jars` at `seen`."""
+    return (f"-D{_NATIVE_PROPERTY}={seen / NATIVE}",) if (jars / NATIVE).is_file() else ()
 
 
 def _sharing(jars: Path, java_version: str, *, quiet: bool) -> tuple[str, ...]:
@@ -124,7 +140,7 @@ def common_options(java_version: str, tool_options: str = "") -> tuple[str, ...]
     if not _SAYS_COLLECTOR.search(tool_options):
         chosen.append(_COLLECTOR)
     if major(java_version) >= TIERS_FROM and not _SAYS_TIERS.search(tool_options):
-        chosen += _TIERS
+        chosen += (*_TIERS, _LATER)
     if major(java_version) >= NATIVE_ACCESS_FROM:
         chosen.append("--illegal-native-access=allow")
     return tuple(chosen)
