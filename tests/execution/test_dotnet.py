@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 
 from tests import dotnets
-from tests.conftest import RunningServer
+from tests.conftest import ROLE, RunningServer
 
 pytestmark = dotnets.needs_dotnet
 
@@ -311,3 +311,39 @@ def test_without_a_compiled_bootstrap_the_runtime_is_not_there(tmp_path: Path) -
     )
     assert got.returncode == 1
     assert "there is no C# compiler on this host" in got.stderr
+
+
+def test_hot_reload_serves_a_changed_assembly_at_the_next_invoke(
+    server: RunningServer, package: Package, tmp_path: Path
+) -> None:
+    """As compilers do: the assembly is written over, or a new one takes its name."""
+    folder, client = tmp_path / "code", server.client("lambda")
+    folder.mkdir(mode=0o755)
+    tmp_path.chmod(0o755)
+    for name, content in package.items():
+        (folder / name).write_bytes(content)
+    client.create_function(
+        FunctionName="dotnet-hot-reload",
+        Runtime=dotnets.RUNTIME,
+        Handler="Functions::Functions.Instance::Word",
+        Role=ROLE,
+        Timeout=20,
+        Code={"S3Bucket": "hot-reload", "S3Key": str(folder)},
+    )
+    client.get_waiter("function_active_v2").wait(FunctionName="dotnet-hot-reload")
+    words = [invoke(client, "dotnet-hot-reload")[0] for _ in range(2)]
+    assert words == ["one 1", "one 2"]
+    (folder / "Functions.dll").write_bytes(say(package["Functions.dll"], "two"))
+    words = [invoke(client, "dotnet-hot-reload")[0] for _ in range(2)]
+    assert words == ["two 1", "two 2"]
+    (folder / "new").write_bytes(say(package["Functions.dll"], "six"))
+    (folder / "new").replace(folder / "Functions.dll")
+    words = [invoke(client, "dotnet-hot-reload")[0] for _ in range(2)]
+    assert words == ["six 1", "six 2"]
+
+
+def say(assembly: bytes, word: str) -> bytes:
+    """The assembly with another word in the place of "one ", as long: text is UTF-16 in there."""
+    one, other = (f"{text} ".encode("utf-16-le") for text in ("one", word))
+    assert assembly.count(one) == 1
+    return assembly.replace(one, other)

@@ -1,4 +1,6 @@
-"""Code that runs in place from a folder, in languages other than Python (test_options.py has that).
+"""Code that runs in place from a folder: Node.js, Ruby and programs.
+
+Python is in test_options.py, Java in test_java.py, C# in test_dotnet.py.
 
 Each program counts its invocations, so that a restart shows. Source of the convention: LocalStack's
 documentation, "Hot reloading", for Lambda.

@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import RunningServer, chosen_runtime, make_zip, running
+from tests.conftest import ROLE, RunningServer, chosen_runtime, make_zip, running
 from tests.javas import NO_JAVA, compile_java, core_jar, find_jdks, find_jres, make_jar
 
 SOURCES = Path(__file__).parent / "java"
@@ -256,3 +256,41 @@ def test_a_function_without_the_client_is_failed_and_names_the_command(
         assert "`lambent runtimes get java`" in told["StateReason"]
         with pytest.raises(client.exceptions.ClientError, match="lambent runtimes get java"):
             client.invoke(FunctionName="java-without")
+
+
+def test_hot_reload_serves_changed_classes_and_jars_at_the_next_invoke(
+    server: RunningServer, classes: dict[str, bytes], tmp_path: Path
+) -> None:
+    """As a build leaves them: classes below the folder are written over, a jar takes a name."""
+    folder, client = tmp_path / "code", server.client("lambda")
+    (folder / "example").mkdir(parents=True)
+    (folder / "lib").mkdir()
+    tmp_path.chmod(0o755)
+    main = "example/Handlers.class"
+    for name, content in classes.items():
+        if name.startswith("example/"):
+            (folder / name).write_bytes(content)
+    client.create_function(
+        FunctionName="java-hot-reload",
+        Runtime=RUNTIME,
+        Handler="example.Handlers::word",
+        Role=ROLE,
+        Timeout=30,
+        Code={"S3Bucket": "hot-reload", "S3Key": str(folder)},
+    )
+    client.get_waiter("function_active_v2").wait(FunctionName="java-hot-reload")
+    word = Function(client, "java-hot-reload")
+    assert [word({}).value for _ in range(2)] == [["one", 1], ["one", 2]]
+    (folder / main).write_bytes(say(classes[main], "two"))
+    assert [word({}).value for _ in range(2)] == [["two", 1], ["two", 2]]
+    (folder / "new").write_bytes(make_jar({main: say(classes[main], "six")}))
+    (folder / main).unlink()
+    (folder / "new").replace(folder / "lib" / "function.jar")
+    assert [word({}).value for _ in range(2)] == [["six", 1], ["six", 2]]
+
+
+def say(main: bytes, word: str) -> bytes:
+    """The class with another word in the place of "one": a constant of three bytes."""
+    constant = b"\x01\x00\x03"
+    assert main.count(constant + b"one") == 1
+    return main.replace(constant + b"one", constant + word.encode())

@@ -44,6 +44,11 @@ namespace Functions
             return text + "!";
         }
 
+        public string Word(Stream content)
+        {
+            return "one " + ++_calls;
+        }
+
         public void Nothing()
         {
         }

@@ -157,6 +157,13 @@ public class Handlers {
         return answer;
     }
 
+    private static int calls;
+
+    /** A word for hot reloading, and how often it was said. */
+    public static List<Object> word(Object event) {
+        return List.of("one", ++calls);
+    }
+
     /** Logs at two levels. */
     public static String log(String event, Context context) {
         context.getLogger().log("it is " + event, LogLevel.WARN);
