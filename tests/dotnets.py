@@ -11,13 +11,14 @@ import json
 import os
 import platform
 import shutil
-import subprocess
 import sys
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+
+from tests.registries import run_command
 
 RUNTIME = "dotnetcore3.1"
 VERSION = "3.1.23"
@@ -26,26 +27,11 @@ DEBIAN = (
     *("mono-mcs", "mono-runtime-sgen", "mono-runtime-common", "libmono-corlib4.5-dll"),
     *("libmono-system-core4.0-cil", "libmono-system4.0-cil", "libmono-system-xml4.0-cil"),
 )
-TIMEOUT_S = 300
-
 AVAILABLE = platform.machine() == "x86_64" and sys.platform == "linux"
 needs_dotnet = pytest.mark.skipif(
     not AVAILABLE,
     reason="PyPI has .NET Core 3.1 for Linux on x86_64 only",
 )
-
-
-def run(command: Sequence[str | Path], folder: Path, **environment: str) -> None:
-    done = subprocess.run(
-        [str(part) for part in command],
-        cwd=folder,
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-        timeout=TIMEOUT_S,
-        check=False,
-    )
-    assert done.returncode == 0, f"{command[0]}: {done.stdout}{done.stderr}"
 
 
 @functools.cache
@@ -55,7 +41,7 @@ def dotnet_root() -> Path:
     if not made.exists():
         partial = _empty(CACHE / "partial")
         package = f"dotnetcore2=={VERSION}"
-        run([sys.executable, "-m", "pip", "download", "-q", "--no-deps", package], partial)
+        run_command([sys.executable, "-m", "pip", "download", "-q", "--no-deps", package], partial)
         with zipfile.ZipFile(next(partial.glob("*.whl"))) as wheel:
             wheel.extractall(partial)
         (partial / "dotnetcore2" / "bin" / "dotnet").chmod(0o755)
@@ -76,10 +62,10 @@ def compiler() -> Path:
         partial = _empty(CACHE / "partial")
         lists = ["-o", f"Dir::State::Lists={partial / 'lists'}"]  # the host's may be empty
         (partial / "lists" / "partial").mkdir(parents=True)
-        run(["apt-get", "-q", *lists, "update"], partial)
-        run(["apt-get", "-q", *lists, "download", *DEBIAN], partial)
+        run_command(["apt-get", "-q", *lists, "update"], partial)
+        run_command(["apt-get", "-q", *lists, "download", *DEBIAN], partial)
         for package in partial.glob("*.deb"):
-            run(["dpkg-deb", "-x", package, partial], partial)
+            run_command(["dpkg-deb", "-x", package, partial], partial)
         _write_mcs(partial / "mcs", made / "usr")
         partial.rename(made)
     return made / "mcs"
@@ -119,7 +105,7 @@ def _compile(sources: Sequence[Path], target: Path, kind: str, references: Seque
     framework = next((dotnet_root() / "shared" / "Microsoft.NETCore.App").iterdir())
     every = [*sorted(framework.glob("System*.dll")), *references]
     options = ["-nologo", "-noconfig", "-nostdlib", "-warn:0", f"-target:{kind}", f"-out:{target}"]
-    run(
+    run_command(
         [compiler(), *options, *(f"-reference:{one}" for one in every), *sources],
         target.parent,
     )
@@ -131,7 +117,7 @@ def get_bootstraps(data: Path) -> None:
     command = [sys.executable, "-m", "lambent", "runtimes", "get", "dotnet"]
     host = ["--dotnet", f"{RUNTIME}={dotnet_root()}", "--data-dir", str(data)]
     path = f"{compiler().parent}:{os.environ['PATH']}"
-    run([*command, *host], CACHE, PATH=path)
+    run_command([*command, *host], CACHE, PATH=path)
 
 
 def published(name: str) -> dict[str, bytes]:

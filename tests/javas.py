@@ -12,6 +12,7 @@ from pathlib import Path
 
 from lambent.domain.interpreter import Interpreter
 from lambent.runtime.families import java
+from tests.registries import run_command
 
 TIMEOUT_S = 180
 NO_JAVA = "no JDK from 11 on here (apt install openjdk-17-jdk-headless)"
@@ -37,14 +38,7 @@ def find_jres() -> dict[str, Interpreter]:
 def get_client(folder: Path) -> Path:
     """Fetch AWS's client as an operator does."""
     command = [sys.executable, "-m", "lambent", "runtimes", "get", "java"]
-    done = subprocess.run(
-        [*command, "--java-client", str(folder)],
-        capture_output=True,
-        text=True,
-        timeout=TIMEOUT_S,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr + done.stdout
+    run_command([*command, "--java-client", str(folder)], folder.parent)
     return folder
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -84,18 +85,24 @@ def test_capacity_providers_are_listed_in_pages_up_to_the_limit(api: Any) -> Non
     """[DG] 1,000 in an account."""
     there = len(listed(api))
     names = [f"policy-many-{number:04d}" for number in range(1_000 - there)]
-    for name in names:
-        api.create_capacity_provider(CapacityProviderName=name, **GIVEN)
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(lambda name: api.create_capacity_provider(**named(name)), names))
     with pytest.raises(api.exceptions.CapacityProviderLimitExceededException):
         api.create_capacity_provider(CapacityProviderName="policy-one-too-many", **GIVEN)
     found = listed(api)
     assert len(found) == 1_000
     assert set(names) <= {arn.rpartition(":")[2] for arn in found}
     assert api.list_capacity_providers(State="Failed")["CapacityProviders"] == []
-    for name in names:
-        api.delete_capacity_provider(CapacityProviderName=name)
+    with ThreadPoolExecutor(8) as threads:
+        list(
+            threads.map(lambda name: api.delete_capacity_provider(CapacityProviderName=name), names)
+        )
     with pytest.raises(api.exceptions.InvalidParameterValueException):
         api.list_capacity_providers(Marker="?")
+
+
+def named(name: str) -> dict[str, Any]:
+    return {"CapacityProviderName": name, **GIVEN}
 
 
 def listed(api: Any) -> list[str]:

@@ -17,6 +17,7 @@ from botocore.exceptions import ClientError
 from lambent.domain import limits
 from tests.api.seen import recording
 from tests.conftest import RunningServer, missing_runtime, running
+from tests.gate import WAIT, Gate
 
 BOTH = ("Invoke", "InvokeWithResponseStream")
 NOWHERE = {
@@ -206,18 +207,19 @@ def test_a_function_that_failed_to_be_made_is_in_conflict(
 
 def test_beyond_the_accounts_concurrency_both_are_throttled(tmp_path: Path) -> None:
     """[LS] the text; [B] the reasons. The first stream is under way when the others come."""
-    source = """
-import boto3, time
+    source = f"""{WAIT}
 def handler(event, context):
     yield "x"
-    client = boto3.client("lambda")
-    while "go" not in client.list_tags(Resource=context.invoked_function_arn)["Tags"]:
-        time.sleep(0.05)
+    wait_at(event)
 """
     with running(tmp_path / "data", "--concurrency", "1") as server:
-        server.create("invoke-busy", source, Timeout=60, MemorySize=512)
+        server.create("invoke-busy", source, Timeout=120)
+        gate = Gate(server)
+        payload = json.dumps(gate.url)
         api = recording(server.client("lambda"))
-        stream = api.invoke_with_response_stream(FunctionName="invoke-busy")["EventStream"]
+        stream = api.invoke_with_response_stream(FunctionName="invoke-busy", Payload=payload)[
+            "EventStream"
+        ]
         events = iter(stream)
         assert "PayloadChunk" in next(events)
         for operation in BOTH:
@@ -225,8 +227,7 @@ def handler(event, context):
             assert answer["Error"]["Code"] == "TooManyRequestsException"
             assert answer["Reason"] == "ConcurrentInvocationLimitExceeded"
             assert answer["ResponseMetadata"]["HTTPStatusCode"] == 429
-        arn = "arn:aws:lambda:us-east-1:000000000000:function:invoke-busy"
-        api.tag_resource(Resource=arn, Tags={"go": "1"})
+        gate.open(1)
         assert list(events) == [{"InvokeComplete": {}}]
 
 

@@ -23,8 +23,8 @@ from lambent.runtime.interpreters import find_interpreters
 from tests.conftest import RunningServer, make_zip, running
 from tests.debuggers import JDWP_HANDSHAKE, Dap, Inspector, shake_hands
 from tests.javas import NO_JAVA, compile_java, core_jar, find_jdks, make_jar
+from tests.registries import run_command
 
-GET_TIMEOUT_S = 300
 NODES = nodejs.find("", {"PATH": "/usr/local/bin:/usr/bin:/bin"})
 PYTHONS = tuple(find_interpreters("", os.environ))
 JDKS = find_jdks()
@@ -68,14 +68,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     """With debugpy, fetched as an operator does; what is idle ends soon."""
     data: Path = tmp_path_factory.mktemp("debug") / "data"
     command = [sys.executable, "-m", "lambent", "debug", "--get", "debugpy"]
-    done = subprocess.run(
-        [*command, "--data-dir", str(data)],
-        capture_output=True,
-        text=True,
-        timeout=GET_TIMEOUT_S,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    run_command([*command, "--data-dir", str(data)], data.parent)
     with running(data, "--idle-timeout", "1s") as one:
         yield one
 

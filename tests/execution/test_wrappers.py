@@ -163,9 +163,9 @@ def test_snap_start_is_off_for_what_a_wrapper_script_starts(
         **wrap("/opt/wrapper"),
     )
     version = client.publish_version(FunctionName="wrapped-snap")["Version"]
-    client.get_waiter("published_version_active").wait(
-        FunctionName="wrapped-snap", Qualifier=version
-    )
+    waiter = client.get_waiter("published_version_active")
+    waiter.config.delay, waiter.config.max_attempts = 0.05, 2400
+    waiter.wait(FunctionName="wrapped-snap", Qualifier=version)
     told = client.get_function_configuration(FunctionName="wrapped-snap", Qualifier=version)
     assert told["SnapStart"]["OptimizationStatus"] == "Off"
     assert NAME in told["StateReason"]

@@ -57,7 +57,7 @@ def test_every_event_that_was_acknowledged_runs_across_30_kills(tmp_path: Path) 
     chance = random.Random(SEED)
     numbers = iter(range(10**9))
     acknowledged: list[int] = []
-    server = RunningServer(tmp_path / "data")
+    server = RunningServer(tmp_path / "data", ("--parked", "1"))
     try:
         server.start()
         server.create("witness", WITNESS, Timeout=30)

@@ -152,7 +152,7 @@ def look(client: Any, uuids: dict[str, str]) -> State:
 def test_configurations_survive_20_kills_as_they_were_acknowledged(tmp_path: Path) -> None:
     chance = random.Random(SEED)
     writer = Writer(random.Random(SEED + 1))
-    server = RunningServer(tmp_path / "data")
+    server = RunningServer(tmp_path / "data", ("--parked", "0"))
     try:
         server.start()
         server.create(FUNCTION, "def handler(event, context): return event")

@@ -56,7 +56,7 @@ def test_events_and_schedules_survive_10_kills_and_no_schedule_fires_twice(
     numbers = itertools.count()
     put: list[int] = []
     made: list[int] = []
-    server = RunningServer(tmp_path / "data")
+    server = RunningServer(tmp_path / "data", ("--parked", "0"))
     try:
         server.start()
         sqs, events = server.client("sqs"), server.client("events")

@@ -44,7 +44,7 @@ def test_log_events_that_were_acknowledged_reach_their_subscriber_across_10_kill
 ) -> None:
     chance, numbers = random.Random(SEED), itertools.count()
     put: dict[str, list[int]] = {f"stream-{index}": [] for index in range(PUTTERS)}
-    server = RunningServer(tmp_path / "data")
+    server = RunningServer(tmp_path / "data", ("--parked", "1"))
     try:
         server.start()
         url, stamp = _prepare(server, list(put))

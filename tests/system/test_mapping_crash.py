@@ -58,7 +58,7 @@ def test_every_message_of_a_mapped_queue_runs_across_20_kills_and_groups_in_orde
     tmp_path: Path,
 ) -> None:
     chance = random.Random(SEED)
-    server = RunningServer(tmp_path / "data").start()
+    server = RunningServer(tmp_path / "data", ("--parked", "1")).start()
     try:
         _create(server)
         acknowledged: list[str] = []

@@ -103,7 +103,7 @@ def test_s3_loses_no_acknowledged_object_and_none_of_its_events_across_10_kills(
 ) -> None:
     chance, numbers = random.Random(SEED), itertools.count()
     put: set[int] = set()
-    server = RunningServer(tmp_path / "data")
+    server = RunningServer(tmp_path / "data", ("--parked", "1"))
     try:
         server.start()
         _prepare(server)

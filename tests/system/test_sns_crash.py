@@ -134,7 +134,7 @@ def test_sns_loses_nothing_that_was_published_across_10_kills(tmp_path: Path) ->
     chance, numbers = random.Random(SEED), itertools.count(1)
     published: tuple[list[int], list[int]] = ([], [])
     groups: dict[str, list[int]] = {}
-    server = RunningServer(tmp_path / "data")
+    server = RunningServer(tmp_path / "data", ("--parked", "1"))
     with listening() as endpoint:
         try:
             server.start()

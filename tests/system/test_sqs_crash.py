@@ -82,7 +82,7 @@ def test_sqs_keeps_every_acknowledged_send_and_deletion_across_10_kills(tmp_path
     deleted: set[int] = set()
     perhaps: set[int] = set()
     in_order: list[int] = []
-    server = RunningServer(tmp_path / "data")
+    server = RunningServer(tmp_path / "data", ("--parked", "0"))
     try:
         server.start()
         client = server.client("sqs")
