@@ -18,12 +18,20 @@ class Alarm:
         self._clock = clock
         self._ring = ring
         self._timer: asyncio.TimerHandle | None = None
+        self._due_s: float | None = None
 
     def set(self, due_s: float | None) -> None:
         """Instead of what it was set to; None: not at all. `due_s` of the wall's clock."""
+        if due_s == self._due_s:  # most often so: a timer costs more than all else here
+            return
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        self._due_s = due_s
         if due_s is not None:
             delay_s = min(max(0.0, due_s - self._clock.wall_s()), TIMER_S_MAX)
-            self._timer = asyncio.get_running_loop().call_later(delay_s, self._ring)
+            self._timer = asyncio.get_running_loop().call_later(delay_s, self._on_timer)
+
+    def _on_timer(self) -> None:
+        self._timer = self._due_s = None
+        self._ring()
