@@ -68,7 +68,7 @@ def test_nothing_of_a_refused_package_stays(tmp_path: Path) -> None:
         arn = await prepare(scene)
         unsigned = {"Code": {"ZipFile": OTHER_CODE}, "CodeSigningConfigArn": arn}
         assert (await scene.refused("CreateFunction", **unsigned))[0] == REFUSED
-        await scene.control.registry.sweep()
+        await scene.control.registry.storage.sweep()
         assert not list((tmp_path / "store/code").iterdir())
         await scene.call("DeleteCodeSigningConfig", CodeSigningConfigArn=arn)
 

@@ -122,7 +122,7 @@ def test_old_code_stays_while_an_environment_runs_on_it(tmp_path: Path) -> None:
         await scene.call("UpdateFunctionCode", FunctionName="f", ZipFile=OTHER_CODE)
         assert scene.control.files.task_dir(old).is_dir()
         retirer.in_use = set()
-        await scene.control.registry.sweep()
+        await scene.control.registry.storage.sweep()
         assert not scene.control.files.task_dir(old).exists()
 
     play(tmp_path, act, retirer=retirer)
@@ -148,7 +148,7 @@ def test_a_dry_run_validates_and_changes_nothing(tmp_path: Path) -> None:
         )
         assert answer["CodeSize"] == len(OTHER_CODE)
         assert await scene.call("GetFunctionConfiguration", FunctionName="f") == before
-        await scene.control.registry.sweep()
+        await scene.control.registry.storage.sweep()
         assert len(list((tmp_path / "store/code").iterdir())) == 1
         code, _ = await scene.refused(
             "UpdateFunctionCode", FunctionName="f", ZipFile=b"no zip", DryRun=True

@@ -142,7 +142,7 @@ def test_an_update_shows_the_new_image_and_runs_the_old_one_until_it_is_here(
         running = scene.control.functions.route("f", None)
         assert running.image is not None
         assert running.image.digest == new
-        await scene.control.registry.sweep()
+        await scene.control.registry.storage.sweep()
         assert not scene.control.registry.images.has(f"image-{old}")
 
     play(tmp_path, act)
@@ -203,11 +203,11 @@ def test_a_published_image_is_kept_whatever_becomes_of_latest(tmp_path: Path, la
             "Active",
             (await look(scene))["CodeSha256"],
         )
-        await scene.control.registry.sweep()
+        await scene.control.registry.storage.sweep()
         store = scene.control.registry.images
         assert store.has(f"image-{image('one').digest.removeprefix('sha256:')}")
         await scene.call("DeleteFunction", FunctionName="f")
-        await scene.control.registry.sweep()
+        await scene.control.registry.storage.sweep()
         assert list((store.root / "roots").iterdir()) == []
         assert list((store.root / "layers").iterdir()) == []
 
@@ -245,7 +245,7 @@ def test_a_function_that_is_deleted_while_its_image_comes_leaves_nothing(
         await create(scene, f"oci:{layout}:v1")
         await scene.call("DeleteFunction", FunctionName="f")
         await scene.control.background.settle()
-        await scene.control.registry.sweep()
+        await scene.control.registry.storage.sweep()
         store = scene.control.registry.images
         assert list((store.root / "roots").iterdir()) == []
         assert list((store.root / "layers").iterdir()) == []

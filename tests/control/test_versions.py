@@ -275,9 +275,11 @@ def test_every_version_counts_as_code_storage(tmp_path: Path) -> None:
     async def act(scene: Scene) -> None:
         await scene.create(Publish=True)
         registry = scene.control.registry
-        assert registry.code_bytes() == 2 * len(CODE)
+        assert registry.storage.used_bytes() == 2 * len(CODE)
         await change(scene, 256)
-        with registry.reserving(limits.CODE_STORAGE_BYTES_MAX - registry.code_bytes()):
+        with registry.storage.reserving(
+            limits.CODE_STORAGE_BYTES_MAX - registry.storage.used_bytes()
+        ):
             refusal = ("CodeStorageExceededException", "Code storage limit exceeded.")
             assert await scene.refused("PublishVersion", FunctionName="f") == refusal
         assert await numbers(scene) == ["$LATEST", "1"]

@@ -163,7 +163,7 @@ class Server:
         while True:
             await asyncio.sleep(SWEEP_S)
             self.parts.execution.sweep()
-            await self.parts.registry.sweep()
+            await self.parts.registry.storage.sweep()
             for service in self.parts.services.every:
                 await service.sweep()
 

@@ -29,6 +29,6 @@ def get_account_settings(registry: Registry, concurrency: Concurrency) -> Accoun
         code_size_zipped_max=limits.ZIP_BYTES_MAX,
         concurrency=concurrency.limit,
         unreserved_concurrency=concurrency.unreserved(),
-        code_size_total=registry.code_bytes(),
+        code_size_total=registry.storage.used_bytes(),
         function_count=len(registry.functions),
     )

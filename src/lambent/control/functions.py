@@ -18,10 +18,11 @@ from lambent.clock import Clock, format_iso_ms
 from lambent.control import options, rules
 from lambent.control.capacity_providers import CapacityProviders, check_memory, provider_arn
 from lambent.control.code_signing import CodeSigning, attachment
+from lambent.control.code_storage import digests_of
 from lambent.control.kinds import ALIASES
 from lambent.control.layers import Layers
 from lambent.control.paging import Page, take_page
-from lambent.control.registry import Registry, digests_of, update_in_progress, with_state
+from lambent.control.registry import Registry, update_in_progress, with_state
 from lambent.control.resources import Change
 from lambent.control.rules import Configuration
 from lambent.control.runtime_management import unpin
@@ -182,9 +183,9 @@ class Functions:
             generation = held.enter_context(self._registry.changing(name))
             digests = [layer.package.digest for layer in layers]
             held.enter_context(self._registry.files.holding(digests))
-            package = await held.enter_async_context(self._registry.storing(code))
+            package = await held.enter_async_context(self._registry.storage.storing(code))
             size_bytes = package.size_bytes * (2 if publish else 1)
-            held.enter_context(self._registry.reserving(size_bytes))
+            held.enter_context(self._registry.storage.reserving(size_bytes))
             draft = self.draft(name, configuration, package, layers)
             draft = replace(draft, hot_reload_folder=hot_reload_folder)
             check_publish_to(draft, publish)
@@ -252,9 +253,11 @@ class Functions:
         rules.check_revision(revision_id, current.revision_id)
         check_publish_to(current, publish)
         with self.changing(name) as generation:
-            async with self._registry.storing(code) as package:
+            async with self._registry.storage.storing(code) as package:
                 growth = max(0, package.size_bytes - current.code.size_bytes)
-                with self._registry.reserving(growth + (package.size_bytes if publish else 0)):
+                with self._registry.storage.reserving(
+                    growth + (package.size_bytes if publish else 0)
+                ):
                     changed = self.stamp(
                         replace(
                             current,

@@ -43,8 +43,8 @@ class Layers:
         """The next version of the layer, which begins to exist with its first."""
         name = self._own_name(name)
         generation = self._registry.begin()
-        async with self._registry.storing(content) as package:
-            with self._registry.reserving(package.size_bytes):
+        async with self._registry.storage.storing(content) as package:
+            with self._registry.storage.reserving(package.size_bytes):
                 # Taken before the commit: a number that a failed publication took is not used
                 # again while the server runs, which AWS allows as well.
                 layer = self._registry.layers.setdefault(name, Layer())
@@ -147,7 +147,7 @@ class Layers:
 
         async with self._registry.settling:
             await self._registry.commit(self._registry.begin(), write, apply)
-        await self._registry.sweep([found.package.digest])
+        await self._registry.storage.sweep([found.package.digest])
 
     def resolve(self, arns: Sequence[str]) -> tuple[LayerRef, ...]:
         """The layer versions that a function is to have, in order; raises AWS's refusals."""

@@ -10,12 +10,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
+from lambent.control.code_storage import CodeStorage, digests_of
 from lambent.control.interface import Publisher, Retirer
 from lambent.control.kinds import KINDS
 from lambent.control.packages import Packages
@@ -26,11 +27,9 @@ from lambent.control.resources import (
     delete_resources_of,
     write_changes,
 )
-from lambent.domain import limits
 from lambent.domain.arns import LATEST, LATEST_PUBLISHED, Account
 from lambent.domain.errors import LambdaError, resource_conflict, resource_not_found
 from lambent.domain.function import (
-    CodePackage,
     Function,
     FunctionVersion,
     LastUpdateStatus,
@@ -38,10 +37,10 @@ from lambent.domain.function import (
     State,
     Status,
 )
-from lambent.images.store import ImageStore, key_of
+from lambent.images.store import ImageStore
 from lambent.store import rows
 from lambent.store.database import Database
-from lambent.store.files import CodeStore, opt_digest
+from lambent.store.files import CodeStore
 from lambent.store.resources import load_resources
 from lambent.store.vault import Vault, open_vault
 
@@ -80,6 +79,15 @@ class Registry:
         self.images = images
         self.publisher = publisher
         self.retirer = retirer
+        self.storage = CodeStorage(
+            self.every_version,
+            self.every_layer_version,
+            database=database,
+            packages=packages,
+            files=files,
+            images=images,
+            retirer=retirer,
+        )
         self.functions: dict[str, Function] = {}
         self.layers: dict[str, Layer] = {}
         self.resources = Resources()
@@ -91,7 +99,6 @@ class Registry:
         self._key_file = key_file
         self._vault: Vault
         self._changing: set[str] = set()
-        self._reserved_bytes = 0
         self._generation = 0
         self._resetting = False
 
@@ -108,8 +115,8 @@ class Registry:
             self.layers[name] = Layer(last_version=last_version)
         for layer in layers:
             self.layers[layer.name].versions[layer.version] = layer
-        self.packages.learn(self._packages())
-        for package in list(self._packages()):
+        self.packages.learn(self.storage.packages())
+        for package in list(self.storage.packages()):
             if not await self.packages.restore(package):
                 log.error("the package %s is gone from %s", package.digest, self.files.root)
         for function in functions:
@@ -159,35 +166,18 @@ class Registry:
             raise self._not_found(name, qualifier)
         return function
 
+    def every_version(self) -> Iterator[FunctionVersion]:
+        """Of all functions, $LATEST included."""
+        for function in self.functions.values():
+            yield from function.every_version()
+
+    def every_layer_version(self) -> Iterator[LayerVersion]:
+        for layer in self.layers.values():
+            yield from layer.versions.values()
+
     def _not_found(self, name: str, qualifier: str | None = None) -> LambdaError:
         arn = self.account.function_arn(name, qualifier)
         return resource_not_found(f"Function not found: {arn}")
-
-    def code_bytes(self) -> int:
-        """Account-wide code storage in use: packages of all versions of functions and layers."""
-        return sum(
-            version.code.size_bytes
-            for function in self.functions.values()
-            for version in function.every_version()
-        ) + sum(
-            version.package.size_bytes
-            for layer in self.layers.values()
-            for version in layer.versions.values()
-        )
-
-    @contextmanager
-    def reserving(self, size_bytes: int) -> Iterator[None]:
-        """Room for that much more code until the rows count it. CodeStorageExceededException."""
-        total = self.code_bytes() + self._reserved_bytes + size_bytes
-        if total > limits.CODE_STORAGE_BYTES_MAX:
-            raise LambdaError(
-                "CodeStorageExceededException", "Code storage limit exceeded.", Type="User"
-            )
-        self._reserved_bytes += size_bytes
-        try:
-            yield
-        finally:
-            self._reserved_bytes -= size_bytes
 
     @contextmanager
     def changing(self, name: str) -> Iterator[int]:
@@ -199,13 +189,6 @@ class Registry:
             yield self.begin()
         finally:
             self._changing.discard(name)
-
-    @asynccontextmanager
-    async def storing(self, content: bytes) -> AsyncIterator[CodePackage]:
-        """`Packages.storing`, after the garbage of operations that failed is gone."""
-        await self.sweep()
-        async with self.packages.storing(content) as package:
-            yield package
 
     def begin(self) -> int:
         """What `commit` wants back, to refuse what was prepared before a reset."""
@@ -318,7 +301,7 @@ class Registry:
         if before is not None:
             replaced = published and before.versions.get(published.version)
             gone = [before.latest, *([replaced] if replaced else [])]
-            await self.sweep({digest for one in gone for digest in digests_of(one)})
+            await self.storage.sweep({digest for one in gone for digest in digests_of(one)})
 
     async def store_published(
         self, generation: int, version: FunctionVersion, *, revision_id: str | None = None
@@ -348,7 +331,7 @@ class Registry:
 
         await self.commit(generation, write, apply, digests=digests)
         if before is not None:
-            await self.sweep(digests_of(before))
+            await self.storage.sweep(digests_of(before))
 
     def _show_published(self, version: FunctionVersion) -> None:
         name, number = version.name, version.version
@@ -379,7 +362,7 @@ class Registry:
             self.retirer.retire(name, number)
 
         await self.commit(generation, write, apply)
-        await self.sweep(digests_of(version))
+        await self.storage.sweep(digests_of(version))
 
     async def delete_function(self, generation: int, name: str) -> None:
         """Delete a function with its versions and all that hangs on it."""
@@ -395,34 +378,7 @@ class Registry:
             self.retirer.retire(name)
 
         await self.commit(generation, write, apply)
-        await self.sweep({d for one in function.every_version() for d in digests_of(one)})
-
-    async def sweep(self, digests: Collection[str] = ()) -> None:
-        """Remove what nothing needs any more of `digests` and of what earlier sweeps had to leave.
-
-        Environments that still run on a folder keep it; call again when they have ended.
-        """
-        garbage = self.packages.garbage
-        garbage.update(digests)
-        if not garbage:
-            return
-        asked = set(garbage)
-        unreferenced = await self._database.read(lambda c: rows.load_unreferenced(c, asked))
-        # From here on no await: what memory refers to or somebody holds now stays.
-        garbage -= asked - unreferenced
-        needed = {
-            digest
-            for function in self.functions.values()
-            for version in function.every_version()
-            for digest in digests_of(version)
-        }
-        needed.update(package.digest for package in self._packages())
-        doomed = unreferenced - needed - set(self.retirer.mounted())
-        removed = doomed - self.files.collect(doomed)
-        self.images.collect(removed)
-        self.packages.forget(removed)
-        garbage |= unreferenced
-        garbage -= removed | needed
+        await self.storage.sweep({d for one in function.every_version() for d in digests_of(one)})
 
     async def reset(self) -> None:
         """Forget every function and layer: rows first, then memory and files."""
@@ -445,29 +401,12 @@ class Registry:
         finally:
             self._resetting = False
 
-    def _packages(self) -> Iterator[CodePackage]:
-        for function in self.functions.values():
-            for version in function.every_version():
-                if version.image is None:
-                    yield version.code
-                yield from (layer.package for layer in version.layers)
-        for layer in self.layers.values():
-            yield from (version.package for version in layer.versions.values())
-
 
 def update_in_progress(arn: str) -> LambdaError:
     return resource_conflict(
         "The operation cannot be performed at this time. An update is in progress for resource: "
         f"{arn}"
     )
-
-
-def digests_of(version: FunctionVersion) -> list[str]:
-    """The folders that a version needs: its code, its layers, and these merged; or its images."""
-    layers = [layer.package.digest for layer in version.layers]
-    merged = [opt_digest(layers)] if len(layers) > 1 else []
-    coming = [] if version.next_image is None else [key_of(version.next_image.digest)]
-    return list(dict.fromkeys([version.code.digest, *layers, *merged, *coming]))
 
 
 def with_state(version: FunctionVersion, state: Status) -> FunctionVersion:

@@ -84,7 +84,7 @@ class Versions:
             existing = self.unchanged(latest, publish)
             if existing is not None:
                 return existing
-            with self._registry.reserving(latest.code.size_bytes):
+            with self._registry.storage.reserving(latest.code.size_bytes):
                 version = self.snapshot(latest, publish, description)
                 # AWS gives $LATEST a new RevisionId when it is published [LS].
                 await self._registry.store_published(
