@@ -38,7 +38,11 @@ class CodeSources:
         self._objects = objects
 
     async def take_code(self, source: Mapping[str, Any], *, where: str) -> Taken:
-        """The package of a function's code."""
+        """The package of a function's code. Text: [LS], of UpdateFunctionCode."""
+        if source.get("ImageUri"):
+            raise invalid_parameter(
+                "Please don't provide ImageUri when updating a function with packageType Zip."
+            )
         if source.get("S3Bucket") == HOT_RELOAD_BUCKET:
             _refuse_two(source)
             folder = source.get("S3Key") or ""
@@ -51,9 +55,8 @@ class CodeSources:
 
         `where` begins the name of a refused option, e.g. `Code.`.
         """
-        for option in ("ImageUri", "SourceKMSKeyArn"):
-            if source.get(option):
-                raise not_supported(f"the option {where}{option}")
+        if source.get("SourceKMSKeyArn"):
+            raise not_supported(f"the option {where}SourceKMSKeyArn")
         if source.get("S3ObjectStorageMode") == "REFERENCE":  # the object would have to outlive it
             raise not_supported(f"the option {where}S3ObjectStorageMode REFERENCE")
         if any(source.get(option) for option in _OBJECT):

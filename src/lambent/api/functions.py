@@ -157,10 +157,6 @@ class FunctionOperations:
                 publish=parse_publish(params),
             )
             return format_version(version, context.account, qualifier=_number(version))
-        if params.get("ImageUri"):  # [LS]
-            raise invalid_parameter(
-                "Please don't provide ImageUri when updating a function with packageType Zip."
-            )
         code, folder = await self._sources.take_code(params, where="")
         if code is None:
             raise invalid_parameter(NO_CODE)

@@ -51,6 +51,10 @@ class DebugOperator:
 
         `port` 0: the debugger's own, or any. Raises LambdaError.
         """
+        if ":" in name:
+            raise invalid_parameter(
+                f"It is $LATEST of a function that is debugged: give its name alone, not {name}."
+            )
         version = self._versions.get_version(name)
         debugger = _check(version)
         found = self._debugging.find(name)

@@ -49,7 +49,6 @@ def test_an_option_that_would_not_be_acted_on_is_refused_by_name(
     "source",
     [
         {"S3Bucket": "b", "S3Key": "k"},
-        {"ImageUri": "i"},
         {"SourceKMSKeyArn": "k"},
         {"S3ObjectStorageMode": "REFERENCE"},
     ],
@@ -57,6 +56,12 @@ def test_an_option_that_would_not_be_acted_on_is_refused_by_name(
 async def test_a_source_of_code_that_is_not_there_is_refused(source: dict[str, str]) -> None:
     with pytest.raises(LambdaError, match="Lambent does not support the option Code"):
         await CodeSources().take_code(source, where="Code.")
+
+
+async def test_an_image_is_no_code_of_a_function_with_a_package() -> None:
+    with pytest.raises(LambdaError, match="don't provide ImageUri") as caught:
+        await CodeSources().take_code({"ImageUri": "i"}, where="Code.")
+    assert caught.value.code == "InvalidParameterValueException"
 
 
 async def test_no_source_of_code_is_none() -> None:
