@@ -19,7 +19,8 @@ import pytest
 from lambent.runtime.catalogue import find_runtimes
 from tests.conftest import ROLE, RUNTIME, RunningServer, running
 from tests.execution.test_custom_runtimes import CLIENT, zipped
-from tests.execution.test_extensions import EXTENSION
+from tests.execution.test_extensions import EXTENSION, publish
+from tests.execution.test_telemetry import follower, told
 
 # As the layer of the web adapter has it.
 REPLACE = """#!/bin/sh
@@ -31,7 +32,7 @@ PROGRAM = (
     + """
 import subprocess
 beside = subprocess.Popen(["sleep", "1000"], close_fds=False)
-print("replaced", *sys.argv[1:], flush=True)
+print("replaced", flush=True)
 while True:
     request_id, headers, event = next()
     if event == "exit":
@@ -198,6 +199,30 @@ def test_a_replaced_runtime_that_hangs_times_out_and_the_next_invocation_is_serv
     assert "Status: timeout" in tail
     (event, _, _), tail = ask("a")
     assert event == "a"
+
+
+def test_telemetry_tells_of_a_replaced_runtime_as_of_any(
+    server: RunningServer, layers: dict[str, str]
+) -> None:
+    program = PROGRAM.replace('os.environ["AWS_EXECUTION_ENV"]', 'open("/tmp/told").read()')
+    ask = Function(
+        server,
+        "replaced-told",
+        layers["script"],
+        Layers=[layers["script"], publish(server, "teller", teller=follower("tcp"))],
+        Runtime=RUNTIME,
+        Code={"ZipFile": zipped({"run": program})},
+    )
+    ask("a")
+    ask("b")
+    (_, _, text), _ = ask("c")  # when that began, the report of the first had been told
+    events = told(text)
+    records = {event["type"]: event["record"] for event in reversed(events)}
+    assert records["platform.initRuntimeDone"]["status"] == "success"
+    assert records["platform.runtimeDone"]["status"] == "success"
+    assert records["platform.report"]["metrics"]["initDurationMs"] > 0
+    lines = [event["record"] for event in events if event["type"] == "function"]
+    assert lines == ["replaced\n"]
 
 
 def test_a_script_without_an_interpreter_is_the_shells(server: RunningServer) -> None:
