@@ -2,8 +2,8 @@
 
 Sources: EventBridge User Guide, "Amazon EventBridge input transformation" (the predefined
 variables; dot notation, indices and wildcards); [LS] test_events_inputs.snapshot.json (what is
-missing becomes an empty string; a value within quotes has none of its own). What becomes of an
-object within quotes is unverified: here it is its JSON, escaped.
+missing becomes an empty string; a value within quotes has none of its own). An object within quotes
+loses its own ones, as its "Common issues" say; a string's are kept, escaped, which is unverified.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from lambent.domain.errors import LambdaError
 from lambent.services.events.model import invalid
 
 _STEP = re.compile(r"\.([\w/-]+)|\[(\d{1,9})\]|(\.\*|\[\*\])|\['([^'\]]+)'\]", re.ASCII)
+_QUOTE_OR_ESCAPE = re.compile(r'"|\\.')
 _VARIABLE = re.compile(r"<([A-Za-z0-9_.-]+)>", re.ASCII)
 PREDEFINED = (
     "aws.events.rule-arn",
@@ -106,8 +107,7 @@ class Transformed:
             found = ""
         if not quoted:
             return compact(found)
-        text = found if isinstance(found, str) else compact(found)
-        return compact(text)[1:-1]
+        return compact(found)[1:-1] if isinstance(found, str) else _without_quotes(found)
 
 
 InputPlan = Whole | Constant | Part | Transformed
@@ -122,6 +122,11 @@ def compact(value: Any) -> str:
         except UnicodeEncodeError:
             return json.dumps(value, separators=(",", ":"))
     return text
+
+
+def _without_quotes(value: Any) -> str:
+    """JSON that stands within a JSON string."""
+    return _QUOTE_OR_ESCAPE.sub(lambda one: "" if '"' in one[0] else one[0], compact(value))
 
 
 def parse_input(target: Mapping[str, Any]) -> InputPlan:

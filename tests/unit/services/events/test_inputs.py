@@ -86,7 +86,10 @@ def test_a_template_puts_values_where_its_variables_stand() -> None:
         "x": 1.5,
     }
     assert json.loads(transform('"in quotes: <t>, <l>"', **paths)) == (
-        'in quotes: a "b" \\ c, [{"n":1},{"n":2},{}]'
+        'in quotes: a "b" \\ c, [{n:1},{n:2},{}]'
+    )
+    assert json.loads(transform('"all of it: <d>"', d="$.detail")).startswith(
+        "all of it: {text:a b \\ c,"
     )
     assert json.loads(transform('{"a \\" b": "<t>"}', **paths)) == {
         'a " b': EVENT["detail"]["text"]
