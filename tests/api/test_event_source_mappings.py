@@ -27,6 +27,7 @@ def function(server: RunningServer) -> str:
         client.get_function(FunctionName=NAME)
     except client.exceptions.ResourceNotFoundException:
         server.create(NAME, "def handler(event, context): return event")
+    server.client("sqs").create_queue(QueueName=QUEUE.rpartition(":")[2])
     for one in client.list_event_source_mappings(FunctionName=NAME)["EventSourceMappings"]:
         client.delete_event_source_mapping(UUID=one["UUID"])
     return NAME
@@ -48,7 +49,9 @@ def test_a_mapping_is_created_read_listed_changed_and_deleted(api: Any, function
         api.get_event_source_mapping(UUID=key)
 
 
-def test_mappings_come_in_pages(api: Any, function: str) -> None:
+def test_mappings_come_in_pages(server: RunningServer, api: Any, function: str) -> None:
+    for number in range(5):
+        server.client("sqs").create_queue(QueueName=f"{QUEUE.rpartition(':')[2]}{number}")
     made = {
         api.create_event_source_mapping(
             FunctionName=function, EventSourceArn=f"{QUEUE}{number}", Enabled=False
@@ -74,6 +77,8 @@ def test_errors_of_event_source_mappings(api: Any, function: str) -> None:
             call(UUID=MISSING)
     with pytest.raises(errors.InvalidParameterValueException, match="Unrecognized event source"):
         api.create_event_source_mapping(FunctionName=function)
+    with pytest.raises(errors.InvalidParameterValueException, match="NonExistentQueue"):
+        api.create_event_source_mapping(FunctionName=function, EventSourceArn=f"{QUEUE}-not")
     elsewhere = "arn:aws:lambda:eu-west-1:000000000000:function:f"
     with pytest.raises(errors.ResourceNotFoundException):
         api.create_event_source_mapping(FunctionName=elsewhere, EventSourceArn=QUEUE)

@@ -35,6 +35,7 @@ def mapping_arn(server: RunningServer, function_arn: str) -> str:
     client = server.client("lambda")
     for one in client.list_event_source_mappings(FunctionName=NAME)["EventSourceMappings"]:
         client.delete_event_source_mapping(UUID=one["UUID"])
+    server.client("sqs").create_queue(QueueName="configs-tags")
     made = client.create_event_source_mapping(FunctionName=NAME, EventSourceArn=QUEUE)
     return str(made["EventSourceMappingArn"])
 

@@ -156,6 +156,9 @@ def test_configurations_survive_20_kills_as_they_were_acknowledged(tmp_path: Pat
     try:
         server.start()
         server.create(FUNCTION, "def handler(event, context): return event")
+        for source in SOURCES:
+            name = f"{QUEUE}{source}".rpartition(":")[2]
+            server.client("sqs").create_queue(QueueName=name)
         for _ in range(ROUNDS):
             thread = threading.Thread(target=writer.run, args=(server.client("lambda"),))
             thread.start()

@@ -10,6 +10,7 @@ QUEUE = "arn:aws:sqs:us-east-1:000000000000:configs-roles"
 def test_a_mapping_and_a_destination_need_the_roles_permission(world: World) -> None:
     role = world.make_role("configs-roles")
     world.create("configs-roles", "def handler(event, context): return event", Role=role)
+    world.client("sqs").create_queue(QueueName="configs-roles")
     create = {"FunctionName": "configs-roles", "EventSourceArn": QUEUE}
     put = {
         "FunctionName": "configs-roles",

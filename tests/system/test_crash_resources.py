@@ -330,6 +330,7 @@ def make_function(server: RunningServer, writer: Writer) -> None:
     client.publish_version(FunctionName=writer.name)
     client.update_function_configuration(FunctionName=writer.name, Description="second")
     client.publish_version(FunctionName=writer.name)
+    server.client("sqs").create_queue(QueueName=QUEUE_ARN.rpartition(":")[2])
     clients = clients_of(server)
     for thing in THINGS:
         writer.numbers[thing.kind] = missing_is_none(thing.look)(clients, writer.name)

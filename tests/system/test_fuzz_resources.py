@@ -129,6 +129,7 @@ def furnish(server: RunningServer) -> Known:
     make(iam.create_policy, PolicyName="rsc-policy", PolicyDocument=ALLOW)
     policy = "arn:aws:iam::000000000000:policy/rsc-policy"
     key = make(iam.create_access_key, UserName="rsc-user").get("AccessKey", {})
+    make(server.client("sqs").create_queue, QueueName="rsc-queue")
     mapping = make(client.create_event_source_mapping, FunctionName="rsc-a", EventSourceArn=queue)
     sources = ("00000000-0000-0000-0000-000000000000", *filter(None, [mapping.get("UUID")]))
     make(

@@ -43,6 +43,7 @@ def make_sources(
     plane.event_sources.live = sources
     if endpoint is None:
         plane.event_sources.visibility_s = lambda arn: _visibility_s(sqs, arn)
+        plane.event_sources.has_queue = lambda arn: sqs.local.config(arn) is not None
     return sources
 
 

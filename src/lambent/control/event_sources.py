@@ -76,6 +76,8 @@ class EventSources:
         """Set by the app; without it nothing polls."""
         self.visibility_s: Callable[[str], int | None] = lambda _: None
         """Of a queue, by its ARN; None where it is not known. Set by the app."""
+        self.has_queue: Callable[[str], bool] = lambda _: True
+        """By an ARN, whether there is such a queue, where that is known. Set by the app."""
 
     def every(self) -> list[EventSourceMapping]:
         """Those that are stored."""
@@ -170,6 +172,7 @@ class EventSources:
             )
             self._refuse_duplicate(mapping)
             self._check_role(mapping)
+            self._check_queue(mapping)
             self._check_visibility(mapping)
             await self._put(mapping)
             if self.live is not None:
@@ -246,6 +249,15 @@ class EventSources:
         self._roles.check_source(role, SourceType(mapping.source_type), mapping.source_arn)
         failures = (mapping.options.get("DestinationConfig") or {}).get("OnFailure") or {}
         self._roles.check_destination(role, failures.get("Destination") or "")
+
+    def _check_queue(self, mapping: EventSourceMapping) -> None:
+        """Text: quoted in many reports of failed deployments."""
+        if mapping.source_type == SourceType.SQS and not self.has_queue(mapping.source_arn):
+            raise invalid_parameter(
+                "Error occurred while ReceiveMessage. SQS Error Code: "
+                "AWS.SimpleQueueService.NonExistentQueue. "
+                "SQS Error Message: The specified queue does not exist."
+            )
 
     def _check_visibility(self, mapping: EventSourceMapping) -> None:
         """A message may not come back while the function may still run.
