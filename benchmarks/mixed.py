@@ -91,7 +91,7 @@ LANGUAGES = (
 
 def mixed() -> None:
     """Each alone, then all at once; each round on functions of its own."""
-    with _server() as (server, runtimes), tempfile.TemporaryDirectory() as folder:
+    with host_server() as (server, runtimes), tempfile.TemporaryDirectory() as folder:
         packages = {}
         for language in LANGUAGES:
             found = [one for one in runtimes if one.startswith(language.runtime)]
@@ -112,7 +112,7 @@ def mixed() -> None:
 
 
 @contextlib.contextmanager
-def _server() -> Iterator[tuple[host.Lambent, list[str]]]:
+def host_server() -> Iterator[tuple[host.Lambent, list[str]]]:
     """A server with all that this host can be given, and its runtimes, oldest first."""
     with tempfile.TemporaryDirectory(prefix="lambent-bench-") as folder:
         data = Path(folder) / "data"
