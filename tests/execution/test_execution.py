@@ -312,7 +312,8 @@ def handler(event, context):
     assert environment["AWS_REGION"] == environment["AWS_DEFAULT_REGION"] == "us-east-1"
     assert environment["_HANDLER"] == "app.handler"
     assert environment["LAMBDA_TASK_ROOT"] == "/var/task"
-    assert environment["TZ"] == ":UTC"
+    assert (environment["TZ"], environment["PWD"]) == (":UTC", "/var/task")
+    assert environment["AWS_XRAY_DAEMON_ADDRESS"] == "127.0.0.1:2000"
     assert "HOME" not in environment or environment["HOME"] != "/root"
     assert not [name for name in environment if name.startswith(("PYTEST", "VIRTUAL_ENV"))]
     assert result["arn"] == "arn:aws:lambda:us-east-1:000000000000:function:context"

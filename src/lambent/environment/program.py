@@ -32,6 +32,15 @@ _OF_HOST = {
     "TZ": ":UTC",
     "PATH": PATH,
     "LD_LIBRARY_PATH": LD_LIBRARY_PATH,
+    "PWD": "/var/task",
+}
+# Where X-Ray's daemon is on AWS. None is here: what is sent to a port of nobody's is lost.
+# Names: Developer Guide, "Using extensions" and a real environment [LS-snap].
+_XRAY = {
+    "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
+    "AWS_XRAY_DAEMON_ADDRESS": "127.0.0.1:2000",
+    "_AWS_XRAY_DAEMON_ADDRESS": "127.0.0.1",
+    "_AWS_XRAY_DAEMON_PORT": "2000",
 }
 # An image brings its own: AWS's base images set all of the above. _HANDLER is its command.
 _OF_IMAGES = {
@@ -67,7 +76,7 @@ def build_environment(
     """
     values = {
         "AWS_ENDPOINT_URL": around.endpoint_url,
-        "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
+        **_XRAY,
         **(_OF_HOST if version.image is None else _OF_IMAGES),
         **start.environment,
     }
