@@ -58,7 +58,8 @@ class Leftovers:
         }
 
     def assert_none(self) -> None:
-        wait_for(lambda: not self.left() or None, f"an end of {self.left()}")
+        """A kernel that is busy takes half a minute to end a hundred network namespaces."""
+        wait_for(lambda: not self.left() or None, f"an end of {self.left()}", timeout_s=150)
 
     def left(self) -> list[str]:
         found = self.traces.left()

@@ -117,8 +117,8 @@ class Traces:
         return found
 
     def assert_none(self) -> None:
-        """The kernel takes a moment for processes that were just killed."""
-        wait_for(lambda: not self.left() or None, f"an end of {self.left()}")
+        """The kernel takes its time for processes and networks that were just ended."""
+        wait_for(lambda: not self.left() or None, f"an end of {self.left()}", timeout_s=150)
 
 
 def _command(pid: int) -> str:

@@ -95,7 +95,7 @@ def test_environments_that_ended_leave_no_descriptor_and_no_network_behind(
             lambda: descriptors(server) <= before + 2,
             "their descriptors to be closed",
         )
-        wait_for(lambda: not own_interfaces(server), "their interfaces to go")
+        wait_for(lambda: not own_interfaces(server), "their interfaces to go", timeout_s=150)
 
 
 def descriptors(server: RunningServer) -> int:
