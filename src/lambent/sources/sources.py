@@ -14,6 +14,8 @@ from lambent.sources.interface import Around, QueueReader
 from lambent.sources.queue_poller import QueuePoller
 from lambent.sources.states import Signal, decide
 
+UNREAD = "PROBLEM: Lambent does not read event sources of this kind yet."
+
 
 class _Life:
     """One mapping while it is there."""
@@ -88,7 +90,9 @@ class Sources:
     def result(self, uuid: str) -> str | None:
         """LastProcessingResult."""
         life = self._lives.get(uuid)
-        return None if life is None or life.poller is None else life.poller.result
+        if life is None:
+            return None
+        return UNREAD if life.poller is None else life.poller.result
 
     def deleting(self) -> list[EventSourceMapping]:
         """Mappings without a row, of which something runs."""

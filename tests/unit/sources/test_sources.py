@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import replace
 
 from lambent.domain.event_source import MappingState
-from lambent.sources.sources import Sources
+from lambent.sources.sources import UNREAD, Sources
 from tests.unit.sources.virtual import run_virtually
 from tests.unit.sources.world import MemoryQueue, ScriptedFunction, around, make_mapping
 
@@ -50,6 +50,7 @@ def test_what_has_no_reader_is_kept_and_what_is_not_taken_up_yet_is_left() -> No
             sources.deleted("m")
             sources.start([mapping])
             assert sources.state("m") is MappingState.ENABLED
+            assert sources.result("m") == UNREAD
             sources.changed(replace(mapping, enabled=False))
             assert sources.state("m") is MappingState.DISABLED
             sources.deleted("m")
