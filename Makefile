@@ -14,7 +14,7 @@ demo: $(STAMP)
 	@$(BIN)/python -I examples/demo.py
 
 test: $(DEV_STAMP)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m tools.test_run
 
 check: $(DEV_STAMP)
 	$(BIN)/ruff format --check .
