@@ -41,7 +41,7 @@ _RLock: Callable[[], Any] = threading.RLock
 class Channel:
     """Sends frames from any thread; receives on the main one."""
 
-    __slots__ = ("_busy", "_lock", "_queue", "_sent", "_sock", "pending")
+    __slots__ = ("_busy", "_lock", "_queue", "_sock", "pending")
 
     def __init__(self, sock: socket.socket, forks: bool = True) -> None:
         """`forks`: whether to guard against copies of this process; False where none can come."""
@@ -50,9 +50,8 @@ class Channel:
         self._sock: Optional[socket.socket] = sock
         self._lock = _RLock()
         self._busy = False
-        self._queue: List[bytes] = []
-        self._sent: List[int] = []
-        """How much of the queue's first went out, where that is not yet accounted for."""
+        self._queue: List[Any] = []
+        """Frames; a number among them tells how much of the first went out, see `_drain`."""
         self.pending = b""
         """Printed text that has not been sent: a line without its end."""
         if forks:
@@ -124,27 +123,31 @@ class Channel:
         self._busy = True
         try:
             self._drain(sock)
+            # Up to Python 3.9 a signal handler may raise between the end of a `try` and the first
+            # step of its `finally`, which is then never run: nothing would be sent any more.
+            self._busy = False
         finally:
             self._busy = False
 
     def _drain(self, sock: socket.socket) -> None:
         """Send the queue. A signal handler that raises here leaves it exact for the next time.
 
-        Handlers run after any call, so that a plain `n = send(data)` could send and not know it.
-        `extend(map(...))` is one call: what went out is noted before a handler gets its turn.
-        Between the two deletions there is no call.
+        Handlers run after any call, up to Python 3.9 after any step, so that a plain
+        `n = send(data)` could send and not know it. `extend(map(...))` is one call: how much of the
+        first went out stands in the queue itself, behind what was there, before a handler gets its
+        turn. It goes together with what it counts, in one step too. Handlers that print only add
+        to the end.
         """
-        queue, sent = self._queue, self._sent
+        queue = self._queue
         while queue:
-            if not sent:
-                sent.extend(map(sock.send, queue[:1]))
-            rest = queue[0][sent[0] :]
-            if rest:
-                queue[0] = rest
-                del sent[0]
-            else:
-                del queue[0]
-                del sent[0]
+            at = 1
+            while at < len(queue) and type(queue[at]) is not int:
+                at += 1
+            if at == len(queue):
+                queue.extend(map(sock.send, queue[:1]))
+                continue
+            rest = queue[0][queue[at] :]
+            queue[: at + 1] = [rest, *queue[1:at]] if rest else queue[1:at]
 
     # Receiving
 
@@ -185,7 +188,6 @@ class Channel:
         self._lock = _RLock()
         self._busy = False
         self._queue = []
-        self._sent = []
         self.pending = b""  # the parent has it too and will send it
         if self._sock is not None:
             self._sock.close()
