@@ -98,7 +98,7 @@ class RunningServer:
         assert self.process.stdout is not None
         deadline = time.monotonic() + START_TIMEOUT_S
         text = ""
-        while "runtimes" not in text:
+        while "runtimes" not in text or not text.endswith("\n"):
             ready, _, _ = select.select([self.process.stdout], [], [], deadline - time.monotonic())
             part = os.read(self.process.stdout.fileno(), 65536) if ready else b""
             if not part:

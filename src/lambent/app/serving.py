@@ -96,8 +96,9 @@ def announce(server: Server, *, told: Sequence[str] = ()) -> None:
     rows += [("LocalStack's", line) for line in told]
     if missing:
         rows.append(("NOT enforced", ", ".join(missing) + " (see `lambent doctor`)"))
-    lines = [f"  {name:<13}{value}" for name, value in rows]
-    print(f"Lambent {__version__} is ready.", *lines, sep="\n", flush=True)
+    lines = [f"Lambent {__version__} is ready.", *(f"  {name:<13}{value}" for name, value in rows)]
+    # One string, so that who reads a pipe gets all of it at once, unbuffered too.
+    print("\n".join(lines) + "\n", end="", flush=True)
 
 
 def describe_auth(settings: Settings) -> str:
