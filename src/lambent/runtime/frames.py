@@ -3,7 +3,7 @@
 Every frame is `<IB`, a u32 with the number of bytes after the kind byte and the u8 kind, and then
 the body. The body of INVOKE is `<dHHHHI`: the deadline (seconds since the epoch, float64) and the
 lengths of request id, trace id, tenant id, qualifier and client context; then those, then the
-event.
+event. A guest that was started ahead of demand waits for START before it touches the function.
 The guest's half is `python/_lambent_channel.py`.
 
 What a guest sends is not trusted: a function can find the socket and write what it likes.
@@ -29,6 +29,8 @@ class Kind(IntEnum):
     """What a frame is; 0x0_ goes to the guest, 0x1_ comes from it."""
 
     INVOKE = 0x01
+    START = 0x02
+    """To a guest that was started ahead: the init begins; empty."""
     READY = 0x10
     """Initialised; empty."""
     INIT_ERROR = 0x11
@@ -53,7 +55,7 @@ class Kind(IntEnum):
     """JSON error payload; the guest exits after it, and that end answers with this."""
 
 
-_FROM_GUEST = {int(kind): kind for kind in Kind if kind is not Kind.INVOKE}
+_FROM_GUEST = {int(kind): kind for kind in Kind if kind >= Kind.READY}
 
 Frame = tuple[Kind, bytes]
 
@@ -87,6 +89,11 @@ def encode_invoke(
         context_bytes,
     )
     return b"".join((head, request_id, trace_id, tenant_id, qualifier, client_context, event))
+
+
+def encode_start() -> bytes:
+    """Make a START frame."""
+    return _HEAD.pack(0, Kind.START)
 
 
 class FrameDecoder:

@@ -15,13 +15,18 @@ from lambent.runtime.frames import (
     Kind,
     ProtocolError,
     encode_invoke,
+    encode_start,
 )
 
-FROM_GUEST = [kind for kind in Kind if kind is not Kind.INVOKE]
+FROM_GUEST = [kind for kind in Kind if kind not in (Kind.INVOKE, Kind.START)]
 
 
 def encode(kind: int, body: bytes) -> bytes:
     return struct.pack("<IB", len(body), kind) + body
+
+
+def test_a_start_frame_is_a_kind_without_a_body() -> None:
+    assert encode_start() == b"\0\0\0\0\x02"
 
 
 def test_an_invoke_frame_has_the_documented_layout() -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from lambent.domain.interpreter import Interpreter
 from lambent.runtime.families.search import is_elf, merge, names, parse_setting, search
-from lambent.runtime.families.start import WRAPPER, Link, Start
+from lambent.runtime.families.start import WRAPPER, Link, Start, starts_ahead
 
 RUNTIMES: tuple[str, ...] = ("dotnetcore3.1", "dotnet6", "dotnet8", "dotnet10")
 PROGRAM_DIR: Path | None = None
@@ -83,10 +83,13 @@ def start(
         "COMPlus_GCTotalPhysicalMemory": memory,
         "DOTNET_CLI_TELEMETRY_OPTOUT": "1",
     }
+    command = ("/bin/sh", "/var/runtime/start.sh")
+    ours = ":" in handler
     return Start(
-        commands=(("/bin/sh", "/var/runtime/start.sh"),),
+        commands=(command,),
         environment=environment,
-        link=Link.FRAMES if ":" in handler else Link.HTTP,
+        link=Link.FRAMES if ours else Link.HTTP,
+        ahead=command if ours and starts_ahead(variables) else (),
         wrapper=variables.get(WRAPPER, ""),
     )
 

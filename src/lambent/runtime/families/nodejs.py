@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from lambent.domain.interpreter import Interpreter
-from lambent.runtime.families.start import WRAPPER, Link, Start, wrapped
+from lambent.runtime.families.start import WRAPPER, Link, Start, starts_ahead, wrapped
 from lambent.settings import SettingError
 
 RUNTIMES: tuple[str, ...] = tuple(f"nodejs{major}.x" for major in (18, 20, 22, 24, 26))
@@ -72,6 +72,7 @@ def start(
             "/var/runtime/node_modules:/var/runtime:/var/task"
         },
         link=Link.FRAMES,
+        ahead=command if starts_ahead(variables) else (),
         wrapper=variables.get(WRAPPER, ""),
     )
 

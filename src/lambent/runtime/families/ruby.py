@@ -12,7 +12,7 @@ from pathlib import Path
 
 from lambent.domain.interpreter import Interpreter
 from lambent.runtime.families.search import is_elf, merge, names, parse_setting, search
-from lambent.runtime.families.start import WRAPPER, Link, Start, wrapped
+from lambent.runtime.families.start import WRAPPER, Link, Start, starts_ahead, wrapped
 
 RUNTIMES: tuple[str, ...] = ("ruby3.1", "ruby3.2", "ruby3.3", "ruby3.4", "ruby4.0")
 PROGRAM_DIR: Path | None = Path(__file__).parent.parent / "ruby"
@@ -64,6 +64,7 @@ def start(
             "RUBYLIB": "/var/task:/var/runtime/lib:/opt/ruby/lib",
         },
         link=Link.FRAMES,
+        ahead=command if starts_ahead(variables) else (),
         wrapper=variables.get(WRAPPER, ""),
     )
 

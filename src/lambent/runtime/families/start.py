@@ -22,6 +22,36 @@ WRAPPER = "AWS_LAMBDA_EXEC_WRAPPER"
 runtime environment": of all runtimes but those that bring their own program."""
 
 
+AHEAD = "_LAMBENT_AHEAD"
+"""Set of a process that is started ahead of demand. No function can set it: the name of a variable
+of its own begins with a letter. Source: the service model, EnvironmentVariableName."""
+
+_AT_THE_START = (
+    WRAPPER,
+    "CLASSPATH",
+    "GCONV_PATH",
+    "JAVA_TOOL_OPTIONS",
+    "JDK_JAVA_OPTIONS",
+    "RUBYLIB",
+    "RUBYOPT",
+    "_JAVA_OPTIONS",
+)
+_AT_THE_START_PREFIXES = (
+    "BUNDLE",
+    "COMPlus_",
+    "COREHOST_",
+    "CORECLR_",
+    "DOTNET_",
+    "GEM",
+    "LD_",
+    "NODE_",
+    "OPENSSL_",
+    "RUBYGEMS_",
+)
+_HARMLESS = ("NODE_ENV", "NODE_EXTRA_CA_CERTS", "NODE_NO_WARNINGS", "NODE_TLS_REJECT_UNAUTHORIZED")
+"""Common ones of the prefixes above, which name no code and are read once they are needed."""
+
+
 class Link(StrEnum):
     """What a runtime speaks with the server."""
 
@@ -40,6 +70,9 @@ class Start:
     environment: Mapping[str, str] = field(default_factory=dict)
     """What differs from the variables common to all; a function's own win over these."""
     link: Link
+    ahead: tuple[str, ...] = ()
+    """The argument list of a process that loads all but the function and waits for the server to
+    have it go on, where AHEAD is set (FRAMES: START; HTTP: GET /lambent/start). Empty: none can."""
     wrapper: str = ""
     """The script that starts the program, of other programs than the zygote's own part of commands.
     It may start another one in its stead, which then speaks the Runtime API."""
@@ -55,6 +88,18 @@ def wrapped(command: tuple[str, ...], variables: Mapping[str, str]) -> tuple[str
     """The script is given the program's path and all arguments."""
     wrapper = variables.get(WRAPPER)
     return (wrapper, *command) if wrapper else command
+
+
+def starts_ahead(variables: Mapping[str, str]) -> bool:
+    """Whether an interpreter with these variables of a function's own starts without its code.
+
+    Some name a program, a library or options, which have code of the function run, or its files
+    read, before any bootstrap could wait.
+    """
+    return not any(
+        name in _AT_THE_START or (name.startswith(_AT_THE_START_PREFIXES) and name not in _HARMLESS)
+        for name in variables
+    )
 
 
 class Family(Protocol):
