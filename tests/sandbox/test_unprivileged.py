@@ -66,10 +66,20 @@ async def main():
         look = 'import os; result = [sorted(os.listdir("/")), open("/app/secret").read()]'
         root = sandboxes.make_root(one.code_root)
         image = await one.run(look, task_dir=None, root_dir=root)
+        left = await one.launch("open('/tmp/file', 'w').write('kept'); result = None")
+        await sandboxes.answer(left)
+        left.kill()
+        await left.exited
+        remains = left.remains()
+        await left.close()
+        after = await one.backend.launch(one.interpreter)
+        source = "import os; result = [open('/tmp/file').read(), os.stat('/tmp/file').st_uid]"
+        await after.bind(one.spec(source), remains)
         report = one.backend.report()
         print(json.dumps({
             "found": found,
             "image": image,
+            "after": await sandboxes.answer(after),
             "compiled": [path.name for path in folder.rglob("*.pyc")],
             "as_root": report.as_root,
             "report": {item.name: [item.enforced, item.how, item.hint] for item in report.items},
@@ -125,6 +135,10 @@ def test_an_ordinary_users_fork_bombs_are_counted_apart(outcome: dict[str, Any])
         assert 15 <= found["forks"] <= 20
 
 
+def test_an_ordinary_users_tmp_can_outlive_a_sandbox(outcome: dict[str, Any]) -> None:
+    assert outcome["after"] == ["kept", 993]
+
+
 def test_an_ordinary_user_can_compile(outcome: dict[str, Any]) -> None:
     assert outcome["compiled"] == [f"module.{'cpython-311'}.pyc"]
 
@@ -134,7 +148,7 @@ def test_the_report_says_what_an_ordinary_user_lacks_and_how_to_get_it(
 ) -> None:
     assert outcome["as_root"] is False
     report = outcome["report"]
-    for name in ("filesystem", "processes", "users", "capabilities", "seccomp", "tmp"):
+    for name in ("filesystem", "processes", "users", "capabilities", "seccomp", "tmp", "resets"):
         assert report[name][0], report[name]
     assert "root" in report["users"][2]
     if not report["memory"][0]:

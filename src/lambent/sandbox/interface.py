@@ -73,6 +73,14 @@ class SandboxExit:
     out_of_memory: bool = False
 
 
+class Remains(Protocol):
+    """Of a sandbox that ends: its /tmp and its user, for one that takes its place."""
+
+    def close(self) -> None:
+        """Let go of them; idempotent."""
+        ...
+
+
 class Sandbox(Protocol):
     """One jailed process group."""
 
@@ -83,7 +91,16 @@ class Sandbox(Protocol):
     """File descriptor: read end of what is standard output and error inside, non-blocking."""
     exited: asyncio.Future[SandboxExit]
 
-    async def bind(self, spec: SandboxSpec) -> None: ...
+    async def bind(self, spec: SandboxSpec, remains: Remains | None = None) -> None:
+        """With `remains` it takes over /tmp and user of another, which has ended; it closes them.
+
+        Raises OSError.
+        """
+        ...
+
+    def remains(self) -> Remains | None:
+        """What is to outlive it, the caller's to close; None where the host can keep nothing."""
+        ...
 
     def memory_peak_bytes(self) -> int: ...
 

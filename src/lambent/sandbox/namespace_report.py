@@ -20,6 +20,8 @@ class HostFacts:
     """Whether a user namespace was needed."""
     proc_error: str
     """Why a new /proc cannot be mounted; empty where it can."""
+    tmp_error: str
+    """Why a /tmp cannot outlive its sandbox; empty where it can."""
     machine: str
 
 
@@ -42,6 +44,7 @@ def describe_isolation(
         IsolationItem(
             name="tmp", enforced=True, how="a tmpfs of EphemeralStorage's size for each sandbox"
         ),
+        _resets(facts),
         *cgroup_items,
         *(() if cgroup_items and all(item.enforced for item in cgroup_items) else _fallbacks()),
         *network_items,
@@ -92,6 +95,18 @@ def _seccomp(facts: HostFacts) -> IsolationItem:
         enforced=False,
         how=f"no filter for {facts.machine}",
         hint="use an x86_64 or aarch64 host",
+    )
+
+
+def _resets(facts: HostFacts) -> IsolationItem:
+    if not facts.tmp_error:
+        how = "after a time-out or a crash an environment keeps /tmp, as AWS's do"
+        return IsolationItem(name="resets", enforced=True, how=how)
+    return IsolationItem(
+        name="resets",
+        enforced=False,
+        how=f"a time-out or a crash ends the environment and its /tmp ({facts.tmp_error})",
+        hint="for /tmp to be kept, run on Linux 5.2 or later; a container must allow open_tree(2)",
     )
 
 

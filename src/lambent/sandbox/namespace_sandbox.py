@@ -15,8 +15,9 @@ from typing import Protocol
 
 from .cgroups import Cgroup
 from .freezing import continue_all, pids_below, stop_all
-from .interface import HostFolder, SandboxExit, SandboxSpec
+from .interface import HostFolder, Remains, SandboxExit, SandboxSpec
 from .network import Network
+from .remains import NamespaceRemains, Uids
 from .root_plan import stage
 from .zygote_process import Spawned
 
@@ -56,6 +57,7 @@ class NamespaceSandbox:
         channel: socket.socket,
         output: int,
         uid: int,
+        uids: Uids,
         code_root: Path,
         folders: Sequence[HostFolder],
         on_listeners: Callable[[str, list[int]], None],
@@ -75,6 +77,8 @@ class NamespaceSandbox:
         self.pid = 0
         """Of its first process, in the host's numbers; 0 before it is known."""
         self.uid = uid
+        self._uids = uids
+        self._tmp = -1
         self.cgroup: Cgroup | None = None
         self.network: Network | None = None
         """Where its interface is still to be attached."""
@@ -98,15 +102,27 @@ class NamespaceSandbox:
         settings = {"name": ""} if interface is None else dataclasses.asdict(interface)
         await self._send({"kind": "network", **settings}, b"")
 
-    async def bind(self, spec: SandboxSpec) -> None:
+    async def bind(self, spec: SandboxSpec, remains: Remains | None = None) -> None:
         """Set limits and hand over the code; returns when it is told, not when it runs.
 
         A jail that cannot be shut shows as an exit with code 71 and `failure`. Raises OSError
         (cgroup limits), ValueError (code outside of the code root).
         """
         assert not self._bound, "a sandbox is bound once"
+        assert remains is None or isinstance(remains, NamespaceRemains)
+        if remains is not None:
+            self.uid, remains.uid = remains.uid, self.uid
         settings = self._settings(spec)
         self._bound = True
+        try:
+            await self._bind(spec, settings, [] if remains is None else [remains.tmp])
+        finally:
+            if remains is not None:
+                remains.close()
+
+    async def _bind(
+        self, spec: SandboxSpec, settings: Mapping[str, object], descriptors: Sequence[int]
+    ) -> None:
         if self.cgroup is not None:
             self.cgroup.limit(
                 memory_mib=spec.memory_mib,
@@ -114,7 +130,7 @@ class NamespaceSandbox:
                 vcpus=spec.vcpus,
                 processes_max=spec.processes_max,
             )
-        await self._send(settings, spec.program)
+        await self._send(settings, spec.program, descriptors)
         await self.attach_network()
         if self.cgroup is not None and not self.exited.done():
             self.cgroup.watch(self._on_out_of_memory)  # 0.1 ms, while the jail is being shut
@@ -138,6 +154,12 @@ class NamespaceSandbox:
             "seconds_max": COMPILE_SECONDS_MAX,
         }
         await self._send(settings, b"")
+
+    def remains(self) -> Remains | None:
+        if self._tmp < 0:
+            return None
+        tmp, self._tmp = self._tmp, -1
+        return NamespaceRemains(tmp, self.uid, self._uids)
 
     def memory_peak_bytes(self) -> int:
         """Highest use of memory so far; without cgroups what the first process held, or 0.
@@ -188,6 +210,9 @@ class NamespaceSandbox:
         await asyncio.shield(self.exited)
         self.channel.close()
         os.close(self.output)
+        if self._tmp >= 0:
+            os.close(self._tmp)
+            self._tmp = -1
         await self._release(self)
         if self.cgroup is not None:
             await self.cgroup.close()
@@ -196,6 +221,9 @@ class NamespaceSandbox:
         if not self.warmed.done():
             self.warmed.set_result(None)
         self._on_listeners(self.sandbox_id, listeners)
+
+    def on_tmp(self, descriptor: int) -> None:
+        self._tmp = descriptor
 
     def on_failed(self, error: str) -> None:
         self.failure = error
@@ -239,12 +267,19 @@ class NamespaceSandbox:
             raise ValueError(f"{folder} is not inside {self._code_root}")
         return str(relative)
 
-    async def _send(self, settings: Mapping[str, object], program: bytes) -> None:
+    async def _send(
+        self, settings: Mapping[str, object], program: bytes, descriptors: Sequence[int] = ()
+    ) -> None:
         encoded = json.dumps(settings).encode()
         message = _BIND_HEADER.pack(len(encoded), len(program)) + encoded + program
         try:
-            sent = self.channel.send(message)
+            if descriptors:
+                sent = socket.send_fds(self.channel, [message], descriptors)
+            else:
+                sent = self.channel.send(message)
         except BlockingIOError:
+            if descriptors:
+                raise  # nothing was sent before but a few bytes about its network
             sent = 0
         except (BrokenPipeError, ConnectionResetError):
             return  # it ended: `exited` says how

@@ -24,6 +24,7 @@ from .interface import GuestProgram, HostFolder, IsolationReport, Sandbox, Templ
 from .namespace_report import HostFacts, describe_isolation
 from .namespace_sandbox import COMPILE_SECONDS_MAX, NamespaceSandbox, Parent
 from .network import Network
+from .remains import Uids
 from .root_plan import RootPlan, plan_root
 from .template_link import TemplateLink
 from .zygote_process import ZygoteFailed, ZygoteProcess, launcher_command
@@ -34,8 +35,6 @@ PRELOAD = "preload"
 """The guest program's function that a zygote calls unless told otherwise."""
 _IDLE_FOLDER_ZYGOTES_MAX = 4
 """A zygote with folders of the host serves few functions: no more wait for them than this."""
-_UID_FIRST = 200_000
-_UIDS = 60_000
 _UID_OF_TEMPLATE = -1
 _PROBE_TIMEOUT_S = 10.0
 _COMPILE_TIMEOUT_S = COMPILE_SECONDS_MAX + 2.0
@@ -79,6 +78,7 @@ async def probe_host() -> HostFacts:
         as_root=os.geteuid() == 0 and not found["user_namespace"],
         user_namespace=found["user_namespace"],
         proc_error=found["proc"],
+        tmp_error=found["tmp"],
         machine=os.uname().machine,
     )
 
@@ -118,8 +118,7 @@ class NamespaceBackend:
         self._zygotes: dict[ZygoteKey, ZygoteProcess] = {}
         self._starting: dict[ZygoteKey, asyncio.Lock] = {}
         self._sandboxes: dict[str, NamespaceSandbox] = {}
-        self._uids_used: set[int] = set()
-        self._uid_next = 0
+        self._uids = Uids()
         self._stopped = False
 
     async def start(self) -> None:
@@ -207,7 +206,7 @@ class NamespaceBackend:
     ) -> NamespaceSandbox:
         zygote = await self._zygote(interpreter, preload, folders)
         return await self._fork(
-            zygote, self._take_uid(), with_network=with_network, park=park, folders=folders
+            zygote, self._uids.take(), with_network=with_network, park=park, folders=folders
         )
 
     async def _fork(
@@ -229,6 +228,7 @@ class NamespaceBackend:
             channel=ours,
             output=output,
             uid=uid,
+            uids=self._uids,
             code_root=self._code_root,
             folders=folders,
             on_listeners=self._pass_listeners,
@@ -340,19 +340,9 @@ class NamespaceBackend:
         """Give back what the backend lent."""
         self._sandboxes.pop(sandbox.sandbox_id, None)
         self._on_closed(sandbox.sandbox_id)
-        self._uids_used.discard(sandbox.uid)
+        self._uids.give_back(sandbox.uid)
         await self._network.detach(sandbox.sandbox_id)
         await self._stop_idle_zygotes()
-
-    def _take_uid(self) -> int:
-        """One that no living sandbox has, and that was not in use a moment ago."""
-        assert len(self._uids_used) < _UIDS
-        while True:
-            uid = _UID_FIRST + self._uid_next % _UIDS
-            self._uid_next += 1
-            if uid not in self._uids_used:
-                self._uids_used.add(uid)
-                return uid
 
 
 def _raise_open_files_limit() -> None:

@@ -40,6 +40,10 @@ class Spawned(Protocol):
 
     def on_warmed(self, listeners: list[int]) -> None: ...
 
+    def on_tmp(self, descriptor: int) -> None:
+        """Its /tmp, which lives as long as this, which is the listener's."""
+        ...
+
     def on_failed(self, error: str) -> None: ...
 
     def on_exited(self, status: int) -> None:
@@ -219,6 +223,12 @@ class ZygoteProcess:
             case {"warmed": sandbox_id}:
                 if (sandbox := self._spawned.get(sandbox_id)) is not None:
                     sandbox.on_warmed(descriptors)
+                else:
+                    for descriptor in descriptors:
+                        os.close(descriptor)
+            case {"tmp": sandbox_id}:
+                if (sandbox := self._spawned.get(sandbox_id)) is not None:
+                    sandbox.on_tmp(*descriptors)
                 else:
                     for descriptor in descriptors:
                         os.close(descriptor)

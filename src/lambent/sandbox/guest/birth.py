@@ -1,7 +1,8 @@
 """What a newborn sandbox says to the server and hears from it.
 
 The messages it hears come on its channel: u32 length of the JSON that follows, u32 length of the
-program after it, both little-endian.
+program after it, both little-endian. With the bind message may come a descriptor: the /tmp that it
+takes over, which no other process has any more.
 """
 
 from __future__ import annotations
@@ -15,10 +16,11 @@ import struct
 import traceback
 from typing import Any
 
-from . import interface_up, jail
+from . import interface_up, jail, syscalls
 
 _BIND_HEADER = struct.Struct("<II")
 _LISTEN_BACKLOG = 128
+_ONE_DESCRIPTOR = socket.CMSG_SPACE(4)
 _decode_json = json.JSONDecoder().raw_decode
 _SIOCSIFFLAGS = 0x8914
 _LOOPBACK_UP = struct.pack("16sh22x", b"lo", 0x1 | 0x40)
@@ -57,9 +59,24 @@ def announce(control: socket.socket, sandbox_id: str, listeners: list[socket.soc
         listener.detach()  # closed with all others; a finaliser would warn, for 0.1 ms
 
 
+def lend_tmp(control: socket.socket, sandbox_id: str) -> None:
+    """Have the server keep /tmp, so that it may outlive us; where the kernel lets nobody, nothing.
+
+    A clone while it is still attached: of one that is not older kernels allow none.
+    """
+    try:
+        descriptor = syscalls.clone_mount("/tmp")
+    except OSError:
+        return
+    message = '{{"tmp": "{}"}}'.format(sandbox_id).encode()
+    rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [descriptor]))]
+    control.sendmsg([message], rights)
+    os.close(descriptor)
+
+
 def _receive(channel: socket.socket) -> tuple[dict[str, Any], bytes] | None:
     """(settings, program), or None when the server let go of a parked sandbox."""
-    header = channel.recv(_BIND_HEADER.size, socket.MSG_WAITALL)
+    header, rights, _, _ = channel.recvmsg(_BIND_HEADER.size, _ONE_DESCRIPTOR, socket.MSG_WAITALL)
     if len(header) < _BIND_HEADER.size:
         return None
     settings_length, program_length = _BIND_HEADER.unpack(header)
@@ -68,6 +85,8 @@ def _receive(channel: socket.socket) -> tuple[dict[str, Any], bytes] | None:
     if len(body) < total:
         return None
     settings, _ = _decode_json(body[:settings_length].decode())
+    if rights:
+        settings["tmp"] = array.array("i", rights[0][2][:4])[0]
     return settings, body[settings_length:]
 
 

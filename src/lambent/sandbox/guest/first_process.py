@@ -95,6 +95,8 @@ def _become_sandbox(
     if settings["kind"] == "compile":
         compiler.run(blueprint, settings, output_fd, has_proc)
         return None
+    if settings["kind"] == "run":
+        birth.lend_tmp(blueprint.control, sandbox_id)
     _take_descriptors(channel, output_fd, settings["uid"], blueprint.in_user_namespace)
     socket.sethostname(settings["hostname"])
     jail.shut(blueprint, settings, has_proc)

@@ -83,10 +83,17 @@ def mount_code(blueprint: Blueprint, settings: dict[str, Any]) -> None:
     Or an image as the whole root.
     """
     if settings["root"] is not None:
-        image_root.enter(settings, lambda path: mount_tmp(settings["tmp_mib"], path))
+        image_root.enter(settings, lambda path: _give_tmp(settings, path))
         return
-    mount_tmp(settings["tmp_mib"])
-    if not blueprint.in_user_namespace:
+    named = not blueprint.in_user_namespace
+    if named and "tmp" in settings:
+        # What lies in there is the function's, and may fill it: ours goes by way of another.
+        mount_tmp(1)
+        _name_user(settings["uid"])
+        syscalls.umount_detach("/tmp")
+        named = False
+    _give_tmp(settings, "/tmp")
+    if named:
         _name_user(settings["uid"])
     # A bind of a part of the store inherits the flags of the whole: read-only, no setuid.
     flags = syscalls.MS_BIND
@@ -107,6 +114,14 @@ def mount_code(blueprint: Blueprint, settings: dict[str, Any]) -> None:
 def mount_tmp(size_mib: int, path: str = "/tmp") -> None:
     options = "mode=1777,size={}m,nr_inodes={}".format(size_mib, size_mib * _INODES_PER_MIB)
     syscalls.mount("tmpfs", path, "tmpfs", _TMPFS_FLAGS, options)
+
+
+def _give_tmp(settings: dict[str, Any], path: str) -> None:
+    """A new one; or the one of the sandbox before, all of whose processes have ended."""
+    if "tmp" in settings:
+        syscalls.attach_mount(settings["tmp"], path)
+    else:
+        mount_tmp(settings["tmp_mib"], path)
 
 
 def _name_user(uid: int) -> None:

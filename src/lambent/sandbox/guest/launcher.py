@@ -11,6 +11,7 @@ import json
 import os
 import socket
 import stat
+from collections.abc import Callable
 from typing import Any
 
 from . import syscalls
@@ -137,11 +138,14 @@ def _make_devices(folder: str) -> None:
 
 
 def _probe() -> dict[str, object]:
-    """What this host gives: {"namespaces": why not or "", "user_namespace": …, "proc": …}."""
+    """What this host gives: {"namespaces", "user_namespace", "proc", "tmp"}.
+
+    Each is why not, or ""; `tmp`: why a /tmp cannot outlive its sandbox. `user_namespace`: bool.
+    """
     try:
         in_user_namespace = enter_mount_namespace()
     except OSError as error:
-        return {"namespaces": str(error), "user_namespace": False, "proc": ""}
+        return {"namespaces": str(error), "user_namespace": False}
     read, write = os.pipe()
     namespaces = (
         syscalls.CLONE_NEWNS
@@ -153,14 +157,31 @@ def _probe() -> dict[str, object]:
     try:
         pid = syscalls.fork_into(namespaces)
     except OSError as error:
-        return {"namespaces": str(error), "user_namespace": in_user_namespace, "proc": ""}
+        return {"namespaces": str(error), "user_namespace": in_user_namespace}
     if pid == 0:
-        try:
-            syscalls.mount("proc", "/proc", "proc", _READ_ONLY)
-        except OSError as error:
-            os.write(write, str(error).encode())
+        found = {
+            "proc": _why_not(lambda: syscalls.mount("proc", "/proc", "proc", _READ_ONLY)),
+            "tmp": _why_not(_pass_on_tmp),
+        }
+        os.write(write, json.dumps(found).encode())
         os._exit(0)
     os.close(write)
-    proc = os.read(read, 1000).decode()
+    told = os.read(read, 1000)
     os.waitpid(pid, 0)
-    return {"namespaces": "", "user_namespace": in_user_namespace, "proc": proc}
+    return {"namespaces": "", "user_namespace": in_user_namespace, **json.loads(told)}
+
+
+def _why_not(attempt: Callable[[], None]) -> str:
+    try:
+        attempt()
+    except OSError as error:
+        return str(error)
+    return ""
+
+
+def _pass_on_tmp() -> None:
+    """As from one sandbox to the next."""
+    syscalls.mount("tmpfs", "/tmp", "tmpfs", syscalls.MS_NOSUID | syscalls.MS_NODEV, "size=64k")
+    kept = syscalls.clone_mount("/tmp")
+    syscalls.unshare(syscalls.CLONE_NEWNS)
+    syscalls.attach_mount(kept, "/tmp")

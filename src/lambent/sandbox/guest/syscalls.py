@@ -74,12 +74,16 @@ _AARCH64 = platform.machine() == "aarch64" if sys.platform == "linux" else False
 _SYS_CLONE = 220 if _AARCH64 else 56
 _SYS_PIVOT_ROOT = 41 if _AARCH64 else 155
 _SYS_CAPSET = 91 if _AARCH64 else 126
-_SYS_CLONE3 = 435  # the same on every architecture, as all that follow
+_SYS_OPEN_TREE = 428  # the same on every architecture, as all that follow
+_SYS_MOVE_MOUNT = 429
+_SYS_CLONE3 = 435
 _SYS_CLOSE_RANGE = 436
 _SYS_MOUNT_SETATTR = 442
 
 _AT_FDCWD = -100
 _AT_RECURSIVE = 0x8000
+_OPEN_TREE_CLONE = 0x1
+_MOVE_MOUNT_F_EMPTY_PATH = 0x4
 _MOUNT_ATTR = {MS_RDONLY: 0x1, MS_NOSUID: 0x2, MS_NODEV: 0x4, MS_NOEXEC: 0x8}
 _CAPABILITY_VERSION_3 = 0x20080522
 _CAPABILITIES_MAX = 64
@@ -143,6 +147,19 @@ def _mount_flags(target: str) -> int:
 
 def umount_detach(target: str) -> None:
     _check(_umount2(os.fsencode(target), MNT_DETACH), "umount " + target)
+
+
+def clone_mount(path: str) -> int:
+    """The mount at `path` once more, attached nowhere: it lives as long as this descriptor."""
+    flags = ctypes.c_uint(_OPEN_TREE_CLONE | os.O_CLOEXEC)
+    return _check(_syscall(_SYS_OPEN_TREE, _AT_FDCWD, os.fsencode(path), flags), "open_tree")
+
+
+def attach_mount(descriptor: int, target: str) -> None:
+    """Attach what `clone_mount` gave, once."""
+    flags = ctypes.c_uint(_MOVE_MOUNT_F_EMPTY_PATH)
+    call = (_SYS_MOVE_MOUNT, descriptor, b"", _AT_FDCWD, os.fsencode(target), flags)
+    _check(_syscall(*call), "move_mount")
 
 
 def pivot_root_here() -> None:

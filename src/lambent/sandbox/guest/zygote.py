@@ -9,7 +9,8 @@ Messages on the control socket (one JSON object each, SOCK_SEQPACKET):
                       {"kill": id}; {"terminate": id}
     zygote → server   {"ready": {…}} once; {"spawned": id, "pid": n}; {"exited": id, "status": n};
                       {"refused": id, "error": text}
-    child  → server   {"warmed": id} with its listening sockets; {"failed": id, "error": text}
+    child  → server   {"warmed": id} with its listening sockets; {"tmp": id} with its /tmp, to be
+                      kept; {"failed": id, "error": text}
 
 The end of the server is the end of the control socket: the zygote then exits, and the kernel kills
 each child, whose parent-death signal it is.
