@@ -27,8 +27,8 @@ from pathlib import Path
 
 EXAMPLES = Path(__file__).resolve().parent
 ROLE = "arn:aws:iam::000000000000:role/demo"
-READY_TIMEOUT_S = 20
-STOP_TIMEOUT_S = 10
+READY_TIMEOUT_S = 60
+STOP_TIMEOUT_S = 60
 WAIT = {"Delay": 0.1, "MaxAttempts": 200}
 # The demo talks to its own server only: neither a proxy nor someone's account is wanted.
 DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -162,8 +162,9 @@ def make_clients(endpoint: str) -> dict:
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         del os.environ[name]
     os.environ["AWS_CONFIG_FILE"] = os.environ["AWS_SHARED_CREDENTIALS_FILE"] = os.devnull
-    import boto3
-    from botocore.config import Config
+    with uninterrupted():  # Python tells of an exception inside of an import's own callbacks
+        import boto3
+        from botocore.config import Config
 
     config = Config(proxies={}, retries={"total_max_attempts": 1}, read_timeout=30)
     session = boto3.Session("demo", "demo", region_name="us-east-1")

@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-READY_TIMEOUT_S = 30
+READY_TIMEOUT_S = 60
 WAIT_S = 60
 ROLE = "arn:aws:iam::000000000000:role/example"
 RUNTIME = f"python{sys.version_info.major}.{sys.version_info.minor}"

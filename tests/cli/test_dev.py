@@ -59,7 +59,7 @@ def open_to_all(folder: Path) -> None:
     for one in (folder, *folder.parents):
         if one == Path("/tmp"):
             return
-        one.chmod(0o755)
+        one.chmod(one.stat().st_mode | 0o755)
 
 
 def test_dev_invokes_after_each_change_and_shows_what_is_logged(
