@@ -141,10 +141,12 @@ def test_sqs_a_message_comes_back_when_its_visibility_ends(sqs: Any, queue: str)
 
 
 def test_sqs_a_delayed_message_is_counted_and_wakes_who_waits_for_it(sqs: Any, queue: str) -> None:
-    sqs.send_message(QueueUrl=queue, MessageBody="x", DelaySeconds=2)
+    sqs.send_message(QueueUrl=queue, MessageBody="late", DelaySeconds=600)
     assert counts(sqs, queue) == (0, 0, 1)
     assert receive(sqs, queue) == []
-    assert len(receive(sqs, queue, WaitTimeSeconds=20)) == 1
+    sqs.send_message(QueueUrl=queue, MessageBody="soon", DelaySeconds=1)
+    assert [one["Body"] for one in receive(sqs, queue, WaitTimeSeconds=20)] == ["soon"]
+    assert counts(sqs, queue) == (0, 1, 1)
 
 
 def test_sqs_a_send_wakes_who_waits(server: RunningServer, sqs: Any, queue: str) -> None:

@@ -14,11 +14,11 @@ from lambent.runtime.catalogue import RUNTIMES, find_runtimes
 from lambent.runtime.families import java
 from tests import dotnets
 from tests.javas import compile_java, core_jar, find_jdks
+from tests.registries import run_command
 
 FUNCTIONS = Path(__file__).parent / "functions"
 GO_CLIENT = FUNCTIONS.parent.parent / "execution" / "clients" / "go"
 """A module that asks for AWS's client for Go; only its go.mod and go.sum are taken."""
-GO_TIMEOUT_S = 400
 OLDEST_JAVA = "8"
 NAMED_BY = {"python": "LAMBENT_PYTHONS", "nodejs": "LAMBENT_NODES", "ruby": "LAMBENT_RUBIES"}
 """Family → the setting that names more of its interpreters, which the server reads as well."""
@@ -50,16 +50,7 @@ def go_program(folder: Path, _client: Path) -> Mapping[str, bytes]:
     """The program that the handler of go1.x names, with AWS's client for Go in it."""
     for source in (FUNCTIONS / "main.go", GO_CLIENT / "go.mod", GO_CLIENT / "go.sum"):
         shutil.copy(source, folder)
-    built = subprocess.run(
-        ["go", "build", "-o", "app", "."],
-        cwd=folder,
-        env={**os.environ, "CGO_ENABLED": "0"},
-        capture_output=True,
-        text=True,
-        timeout=GO_TIMEOUT_S,
-        check=False,
-    )
-    assert built.returncode == 0, built.stderr
+    run_command(["go", "build", "-o", "app", "."], folder, CGO_ENABLED="0")
     return {"app": (folder / "app").read_bytes()}
 
 

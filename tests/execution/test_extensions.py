@@ -271,7 +271,7 @@ def test_an_extension_that_fails_fails_the_invocation_by_its_name(
     code, error_type, text = FAILURES[case]
     layer = publish(server, f"failing-{case}", failing=EXTENSION + code)
     client = create_python(
-        server, f"failing-{case}", "import time\ndef handler(e, c): time.sleep(1)", Layers=[layer]
+        server, f"failing-{case}", "import time\ndef handler(e, c): time.sleep(20)", Layers=[layer]
     )
     result, error, tail = invoke(client, f"failing-{case}")
     assert (error, result["errorType"]) == ("Unhandled", error_type)

@@ -197,11 +197,12 @@ def test_the_logs_as_json_have_the_restore_as_platform_events(server: RunningSer
 
 
 def test_an_init_that_fails_makes_the_version_failed(server: RunningServer) -> None:
-    client = publish(
-        server, "snap-broken", "import time\ntime.sleep(1)\nraise ValueError('no luck')" + HANDLER
-    )
+    gate = Gate(server)
+    source = f"{WAIT}\nwait_at({gate.url!r})\nraise ValueError('no luck')"
+    client = publish(server, "snap-broken", source + HANDLER)
     with pytest.raises(ClientError, match="SnapStartNotReadyException"):
         call(client, "snap-broken")
+    gate.open(10)  # each try of the init
     waiter = client.get_waiter("published_version_active")
     waiter.config.delay = 0.05
     with pytest.raises(Exception, match="Failed"):

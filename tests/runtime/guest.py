@@ -17,7 +17,7 @@ from lambent.runtime.frames import FrameDecoder, Kind, encode_invoke
 
 BOOTSTRAP = Path(__file__).parents[2] / "src/lambent/runtime/python"
 REQUEST_ID = "8f5a3c1e-0000-4000-8000-123456789abc"
-WAIT_S = 20.0
+WAIT_S = 60.0
 ANSWERS = (Kind.RESPONSE, Kind.ERROR, Kind.BAD_EVENT, Kind.READY, Kind.INIT_ERROR)
 
 # What the zygote does: imports and preloads, then forks; the fork runs.

@@ -15,7 +15,7 @@ import pytest
 
 from lambent.runtime.frames import Kind
 from tests.runtime.conftest import Start
-from tests.runtime.guest import REQUEST_ID, Guest
+from tests.runtime.guest import REQUEST_ID, WAIT_S, Guest
 
 
 def minor(python: Path) -> int:
@@ -309,7 +309,7 @@ def test_an_answer_over_the_limit_becomes_awss_error(start: Start, source: str) 
 def test_the_guest_ends_quietly_when_the_server_is_gone(start: Start) -> None:
     guest = start(ECHO).ready()
     guest.channel.close()
-    assert guest.process.wait(20) == 0
+    assert guest.process.wait(WAIT_S) == 0
 
 
 def test_the_preloaded_boto3_takes_everything_from_the_functions_environment(

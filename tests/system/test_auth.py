@@ -74,12 +74,12 @@ def test_the_command_line_works_with_roots_key_and_shows_it(world: World) -> Non
 
 
 def test_lambents_own_routes_are_roots_but_for_health(world: World) -> None:
-    with urllib.request.urlopen(world.server.endpoint + "/_lambent/health", timeout=10) as answer:
+    with urllib.request.urlopen(world.server.endpoint + "/_lambent/health", timeout=60) as answer:
         assert answer.status == 200
     for method, path in (("GET", "bill"), ("POST", "debug/auth-echo")):
         own = urllib.request.Request(f"{world.server.endpoint}/_lambent/{path}", method=method)
         with pytest.raises(urllib.error.HTTPError) as caught:
-            urllib.request.urlopen(own, timeout=10)
+            urllib.request.urlopen(own, timeout=60)
         assert caught.value.code == 403
         caught.value.close()
 

@@ -286,7 +286,7 @@ def test_boto3s_waiters_wait_for_what_they_say(server: RunningServer) -> None:
         client.get_waiter(waiter).wait(FunctionName="waits", WaiterConfig={"Delay": 1})
     client.update_function_configuration(FunctionName="waits", Timeout=9)
     client.get_waiter("function_updated_v2").wait(
-        FunctionName="waits", WaiterConfig={"Delay": 1, "MaxAttempts": 3}
+        FunctionName="waits", WaiterConfig={"Delay": 1, "MaxAttempts": 60}
     )
     assert client.get_function_configuration(FunctionName="waits")["Timeout"] == 9
 
@@ -297,12 +297,12 @@ def test_the_codes_location_is_the_very_package_and_no_other_link_is(server: Run
     client.update_function_code(FunctionName="located", ZipFile=package)
     found = client.get_function(FunctionName="located")
     location = found["Code"]["Location"]
-    with urllib.request.urlopen(location, timeout=10) as answer:
+    with urllib.request.urlopen(location, timeout=60) as answer:
         assert answer.read() == package
     assert found["Configuration"]["CodeSha256"] == sha256(package)
     assert found["Configuration"]["CodeSize"] == len(package)
     # A HEAD has no body: one that was sent would be taken for the answer to the GET behind it.
-    kept = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+    kept = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
     for method in ("HEAD", "GET"):
         kept.request(method, location.removeprefix(server.endpoint))
         answer = kept.getresponse()
@@ -320,7 +320,7 @@ def test_the_codes_location_is_the_very_package_and_no_other_link_is(server: Run
         location.partition("?")[0],
     ):
         with pytest.raises(urllib.error.HTTPError) as caught:
-            urllib.request.urlopen(wrong, timeout=10)
+            urllib.request.urlopen(wrong, timeout=60)
         assert caught.value.code == 403
         caught.value.close()
 

@@ -23,7 +23,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, HTTPClientError
 
-from tests.conftest import ROLE, RUNTIME, RunningServer
+from tests.conftest import CREATED_TIMEOUT_S, ROLE, RUNTIME, RunningServer
 from tests.system.host import Traces
 
 SEED = int(os.environ.get("LAMBENT_TEST_SEED", "20260"))
@@ -122,6 +122,7 @@ class Writer:
                     Runtime=RUNTIME,
                     Handler="app.handler",
                     Role=ROLE,
+                    Timeout=CREATED_TIMEOUT_S,
                     Code={"ZipFile": package(value)},
                     Description=value,
                     Tags={"created": value},
@@ -370,7 +371,7 @@ def look_at_versions(client: Any, name: str) -> dict[str, list[str]]:
 
 
 def fetch_digest(location: str) -> str:
-    with urllib.request.urlopen(location, timeout=10) as answer:
+    with urllib.request.urlopen(location, timeout=60) as answer:
         return hashlib.sha256(answer.read()).hexdigest()
 
 

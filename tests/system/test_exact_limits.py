@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import RunningServer, running
+from tests.system.host import wait_for
 
 ACCOUNT, RESERVED, PROVISIONED = 220, 40, 20
 AT_ONCE = 2_000
@@ -79,14 +80,9 @@ def peak(intervals: list[tuple[float, float]]) -> int:
 
 
 def wait_ready(server: RunningServer) -> None:
-    client = server.client("lambda")
-    for _ in range(3_000):
-        found = client.get_provisioned_concurrency_config(
-            FunctionName="exact-provisioned", Qualifier="1"
-        )
-        if found["Status"] == "READY":
-            return
-    raise AssertionError(found)
+    asked = {"FunctionName": "exact-provisioned", "Qualifier": "1"}
+    ask = server.client("lambda").get_provisioned_concurrency_config
+    wait_for(lambda: ask(**asked)["Status"] == "READY", "its environments")
 
 
 @pytest.mark.timeout(600)

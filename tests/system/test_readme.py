@@ -1,5 +1,5 @@
 """What README.md and the guide tell a newcomer to type, typed: only ports, runtime and folders are
-this test's own."""
+this test's own, and how long it waits."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 README = ROOT / "README.md"
 GUIDE = ROOT / "docs" / "guide.md"
 APP = 'def handler(event, context):\n    return {"message": f"Hello, {event.get(\'name\')}!"}\n'
+AWAIT_OUTCOMES = "until [ $(lambent logs outcome | grep -cE ' (Success|Retries)') = 2 ]; do :; done"
 ACCESS_POINT = (
     "arn:aws:elasticfilesystem:us-east-1:000000000000:access-point/fsap-0123456789abcdef0"
 )
@@ -25,7 +26,7 @@ def blocks(language: str, server: RunningServer, document: Path = README) -> str
     found = re.findall(rf"^```{language}\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
     assert found, f"{document.name} has no {language} block"
     code = "".join(found).replace("http://127.0.0.1:4566", server.endpoint)
-    return code.replace("python3.11", RUNTIME)
+    return code.replace("python3.11", RUNTIME).replace("\nsleep 2\n", f"\n{AWAIT_OUTCOMES}\n")
 
 
 def perform(command: list[str], folder: Path) -> str:
