@@ -19,12 +19,17 @@ as many in a row as come before it has been idle for too long. An arrow reads: *
 driver does about it. Whatever has no arrow is illegal: `decide` raises, and nothing changes.
 
 - **INIT**: the sandbox starts and the handler is imported, within 10 s. Nothing is assigned yet.
-- **INIT_IN_INVOKE**: the first init failed and an invocation waits: once more, in a new sandbox,
-  under the deadline of that invocation, as AWS does.
+- **INIT_IN_INVOKE**: the first init failed and an invocation waits, or the environment was reset:
+  in a new sandbox, under the deadline of that invocation, as AWS does.
 - **READY**: warm and free. **BUSY**: runs one invocation. A handler's error leads back to READY.
 - **STREAMING**: busy as well, and part of the response is on its way already.
-- **STOPPED**: a time-out, an exit, an end of the sandbox or a request to stop lead here. There is
-  no way back: the next invocation is a cold start in another environment.
+- **FINISHING**: answered; its runtime has yet to ask for the next. **EXTENDED**: so have its
+  extensions.
+- **RESETTING**: after a time-out, an exit or an end of the sandbox all that runs in it ends; an
+  invocation that comes meanwhile waits for it. **RESET**: nothing runs in it, its /tmp is kept; the
+  next invocation leads to INIT_IN_INVOKE.
+- **STOPPED**: idle for too long, told to stop, or not to be reset. There is no way back: the next
+  invocation is a cold start in another environment.
 
 ```mermaid
 {diagram}```

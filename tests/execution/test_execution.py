@@ -171,7 +171,7 @@ def handler(event, context):
         ),
     ],
 )
-def test_an_exit_ends_the_environment_with_awss_error(
+def test_an_exit_is_answered_with_awss_error(
     server: RunningServer, statement: str, error_type: str, text: str
 ) -> None:
     name = "exit-" + re.sub(r"\W+", "-", statement).strip("-")

@@ -10,13 +10,16 @@ from collections.abc import Callable
 from lambent.clock import Instant
 from lambent.domain import limits
 from lambent.domain.function import FunctionVersion
-from lambent.environment.environment import Environment, Owner
+from lambent.environment.environment import Environment
 from lambent.environment.lifecycle import Phase
+from lambent.environment.owner import Owner
 from lambent.environment.platform import Platform
 
 
 class DebuggedEnvironment(Environment):
     """Of a function that is debugged; `platform` names the debugger and freezes nothing."""
+
+    resets = False
 
     def __init__(
         self,

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import Protocol
 
 from lambent.clock import Instant
 from lambent.domain import limits
@@ -19,35 +18,20 @@ from lambent.environment.freezer import Freezer
 from lambent.environment.guest import Guest
 from lambent.environment.journals import open_journal
 from lambent.environment.lifecycle import TRANSITIONS, Action, Event, Phase, decide
+from lambent.environment.owner import Owner
+from lambent.environment.peak import Peak
 from lambent.environment.platform import Lease, Platform, Result
-from lambent.environment.stream import Stream, TokenBucket
+from lambent.environment.stream import Stream, open_stream
 from lambent.runtime.api.extensions import Extension, ShutdownReason
 from lambent.runtime.frames import Kind
 from lambent.sandbox.interface import SandboxExit
 
-MIB = 1024 * 1024
-PEAK_READ_MS = 1.0
-"""A page fault costs 0.25 µs or more: a shorter invocation cannot have added 16 MiB."""
-
-
-class Owner(Protocol):
-    """The pool that an environment belongs to."""
-
-    def on_free(self, environment: Environment) -> None: ...
-
-    def on_answered(self, environment: Environment) -> None:
-        """It has answered, and its runtime is about to ask for the next invocation."""
-        ...
-
-    def on_init_failed(self, environment: Environment) -> Lease | None:
-        """The invocation in which this environment shall try its init again, if one waits."""
-        ...
-
-    def on_gone(self, environment: Environment) -> None: ...
-
 
 class Environment:
     """One execution environment of one function version."""
+
+    resets = True
+    """Whether it goes on after a timeout or a crash, as far as the host allows."""
 
     def __init__(
         self,
@@ -84,7 +68,7 @@ class Environment:
         self._lease: Lease | None = None
         self._started = Instant(0.0)
         self._deadline = Instant(0.0)
-        self._peak = 0
+        self._peak = Peak(self._guest, version.memory_mib)
         self._init_started = Instant(0.0)
         self._init_ms: float | None = None
         self._init_error: FunctionError | LambdaError | None = None
@@ -109,7 +93,7 @@ class Environment:
         self._launch()
 
     def run(self, lease: Lease) -> None:
-        """Serve one invocation; only when READY."""
+        """Serve one invocation; only when READY or RESET."""
         self._lease = lease
         self._freezer.wake()
         self._apply(Event.LEASED)
@@ -188,16 +172,7 @@ class Environment:
         lease = self._lease
         assert lease is not None
         lease.invocation.executed_version = self.version.version
-        self._stream = Stream(
-            lease.invocation.sink,
-            self._guest,
-            TokenBucket(
-                rate=self._platform.stream_bytes_per_s,
-                burst=limits.STREAM_BURST_BYTES,
-                now=self._clock.now(),
-            ),
-            self._loop.call_later,
-        )
+        self._stream = open_stream(lease.invocation.sink, self._guest, self._platform)
         self._stream.start(self._stream_type)
 
     def _stream_ended(self, payload: bytes, error: FunctionError | None) -> None:
@@ -239,7 +214,8 @@ class Environment:
         self._guest.launch()
 
     def _offer(self) -> None:
-        self._freezer.rest()  # first: the owner may have the next invocation for it
+        if self.phase is Phase.READY:
+            self._freezer.rest()  # first: the owner may have the next invocation for it
         self._owner.on_free(self)
 
     def _tell_answered(self) -> None:
@@ -252,6 +228,14 @@ class Environment:
         if not self._started:  # else it began with the init inside the invocation
             self._start_invocation(lease)
         self._guest.send_invoke(invocation, self._wall_deadline)
+
+    def _begin(self) -> None:
+        """After a reset: another runtime, in an environment that was not new."""
+        self._end_reason = ShutdownReason.SPINDOWN
+        self._fatal = None
+        self._peak.forget()
+        assert self._lease is not None
+        self._start_invocation(self._lease)
 
     def _start_invocation(self, lease: Lease) -> None:
         self._started = self._clock.now()
@@ -269,7 +253,7 @@ class Environment:
         if error is None:
             self._finish(payload, status=None, error_type=None)
         else:
-            self._finish(error, status="error", error_type=_logged_type(error))
+            self._finish(error, status="error", error_type=failures.logged_type(error))
 
     def _answer(self) -> None:
         """The result leaves; its report follows when the extensions are done."""
@@ -289,7 +273,7 @@ class Environment:
         """After `_answer`: the runtime and its extensions are done."""
         self._guest.raw.drain()
         error = self._response[1]
-        self._report_extended(None if error is None else "error", _logged_type(error))
+        self._report_extended(None if error is None else "error", failures.logged_type(error))
 
     def _report_timeout(self) -> None:
         self._tell_timeout()
@@ -353,15 +337,13 @@ class Environment:
         if status == "timeout":
             duration_ms = version.timeout_s * 1000.0
         self._started = Instant(0.0)
-        if duration_ms >= PEAK_READ_MS or not self._peak:
-            self._read_peak()
         init_ms, self._init_ms = self._init_ms, None
         runtime_ms, self._runtime_ms = self._runtime_ms, None
         return self._journal.end(
             lease.invocation.request_id,
             duration_ms=duration_ms,
             init_ms=init_ms,
-            peak_mib=self._peak,
+            peak_mib=self._peak.after(duration_ms),
             status=status,
             error_type=error_type,
             runtime_ms=runtime_ms,
@@ -377,7 +359,24 @@ class Environment:
         self._freezer.stop()
         self._guest.kill(self._end_reason)
 
+    def _reset(self) -> None:
+        if self.provisioned or not self.resets:
+            self._kill()
+            self._apply(Event.RESET_FAILED)
+            return
+        self._disarm()
+        self._freezer.stop()
+        self._guest.reset(self._end_reason, self._reset_done)
+
+    def _reset_done(self, kept: bool) -> None:
+        if self.phase is Phase.RESETTING:
+            self._journal.out.finish_lines()
+            self._apply(Event.RESET_DONE if kept else Event.RESET_FAILED)
+        else:
+            self._guest.let_go()
+
     def _gone(self) -> None:
+        self._guest.let_go()
         self._guest.after_end(self._journal.close)
         self._owner.on_gone(self)
 
@@ -393,7 +392,7 @@ class Environment:
             self._journal.exited(self._request_id(), text, error_type)
         if self.phase in (Phase.INIT, Phase.INIT_IN_INVOKE):
             self._init_failed(error)
-        elif self.phase is not Phase.STOPPED:
+        elif self.phase not in _OVER:
             self._fatal = error
             self._apply(Event.EXITED)
 
@@ -405,7 +404,7 @@ class Environment:
         self._end_reason = ShutdownReason.FAILURE
         if self.phase in (Phase.INIT, Phase.INIT_IN_INVOKE):
             self._init_failed(failures.exited(self._request_id(), end))
-        elif self.phase is not Phase.STOPPED:
+        elif self.phase not in _OVER:
             self._apply(Event.EXITED)
 
     def _init_failed(self, error: FunctionError | LambdaError) -> None:
@@ -456,17 +455,8 @@ class Environment:
     def _request_id(self) -> str:
         return self._lease.invocation.request_id if self._lease is not None else ""
 
-    def _read_peak(self) -> None:
-        """Max Memory Used. Not read again after what was too short to touch many pages."""
-        peak_mib = -(-self._guest.memory_peak_bytes() // MIB)
-        if peak_mib:
-            self._peak = min(peak_mib, self.version.memory_mib)
 
-
-def _logged_type(error: FunctionError | LambdaError | None) -> str | None:
-    return error.error_type if isinstance(error, FunctionError) else None
-
-
+_OVER = (Phase.RESETTING, Phase.RESET, Phase.STOPPED)
 _OF_A_STREAM = (Kind.STREAM_CHUNK, Kind.STREAM_START, Kind.STREAM_END)
 
 _PERFORM: dict[Action, Callable[[Environment], None]] = {
@@ -481,6 +471,8 @@ _PERFORM: dict[Action, Callable[[Environment], None]] = {
     Action.COMPLETE_WITH_EXIT: Environment._complete_with_exit,
     Action.KILL: Environment._kill,
     Action.GONE: Environment._gone,
+    Action.RESET: Environment._reset,
+    Action.BEGIN: Environment._begin,
     Action.ANSWER: Environment._answer,
     Action.REPORT: Environment._report,
     Action.REPORT_TIMEOUT: Environment._report_timeout,

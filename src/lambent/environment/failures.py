@@ -124,6 +124,11 @@ def type_of(error: FunctionError | LambdaError) -> str:
     return error.code if isinstance(error, LambdaError) else error.error_type
 
 
+def logged_type(error: FunctionError | LambdaError | None) -> str | None:
+    """What REPORT calls it: only what was the function's."""
+    return error.error_type if isinstance(error, FunctionError) else None
+
+
 def no_sandbox(error: Exception, request_id: str) -> FunctionError | LambdaError:
     """What an invocation is answered where none could be had; AWS's error where it is that."""
     return error if isinstance(error, LambdaError) else sandbox_failed(request_id)

@@ -37,7 +37,7 @@ from lambent.runtime.api.arrival import decide_link
 from lambent.runtime.api.extensions import Extension, ShutdownReason
 from lambent.runtime.families.start import Link
 from lambent.runtime.frames import Kind, ProtocolError, encode_invoke
-from lambent.sandbox.interface import Sandbox, SandboxExit
+from lambent.sandbox.interface import Remains, Sandbox, SandboxExit
 
 log = logging.getLogger("lambent")
 
@@ -116,6 +116,8 @@ class Guest(asyncio.Protocol):
         """Whether extensions have to be done as well."""
         self._leaving = 0
         self._after: list[Callable[[], None]] = []
+        self._remains: Remains | None = None
+        """What the next sandbox takes over."""
 
     @property
     def sandbox(self) -> Sandbox | None:
@@ -224,6 +226,25 @@ class Guest(asyncio.Protocol):
         if extended is not None:
             extended.close()
         self._end(sandbox, self._channel, self.raw)
+
+    def reset(self, reason: ShutdownReason, done: Callable[[bool], None]) -> None:
+        """As `kill`; tells once all has ended whether its /tmp is kept for the next `launch`."""
+        sandbox = self._sandbox
+        if sandbox is not None:  # first, for it is lost when the sandbox is closed
+            sandbox.exited.add_done_callback(lambda _: self._keep(sandbox, done))
+        self.kill(reason)
+        if sandbox is None:
+            done(self._remains is not None)
+
+    def _keep(self, sandbox: Sandbox, done: Callable[[bool], None]) -> None:
+        self._remains = sandbox.remains()
+        self.after_end(partial(done, self._remains is not None))
+
+    def let_go(self) -> None:
+        """Of what was kept."""
+        remains, self._remains = self._remains, None
+        if remains is not None:
+            remains.close()
 
     def after_end(self, perform: Callable[[], None]) -> None:
         """Do it when nothing more will come, of what is being ended either."""
@@ -393,7 +414,8 @@ class Guest(asyncio.Protocol):
                 debugger=self._platform.debugger,
             )
             spec = self._platform.specs.spec(self._version, program)
-            await sandbox.bind(replace(spec, template=True) if self._template else spec)
+            remains, self._remains = self._remains, None
+            await sandbox.bind(replace(spec, template=True) if self._template else spec, remains)
             if generation == self._generation:
                 if supervised:
                     assert self._extended is not None

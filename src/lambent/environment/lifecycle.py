@@ -2,8 +2,8 @@
 
 An environment initialises once in its own phase of 10 s. Where that fails and an invocation waits,
 it initialises once more inside that invocation, under the function's timeout, as AWS does. A
-handler's error leaves it warm; a timeout, an exit or a lost sandbox ends it, and the next
-invocation is a cold start elsewhere.
+handler's error leaves it warm; after a timeout, an exit or a lost sandbox it is reset: what runs in
+it ends, its /tmp stays, and the next invocation initialises it again, within itself.
 Source: facts, 'Lifecycle'; Developer Guide, "Lambda execution environment lifecycle".
 """
 
@@ -28,6 +28,10 @@ class Phase(IntEnum):
     """The invocation is answered; its runtime has not yet asked for the next."""
     EXTENDED = 7
     """It is answered, or about to be; its extensions, or the runtime, still work on it."""
+    RESETTING = 8
+    """What runs in it is made to end."""
+    RESET = 9
+    """Nothing runs in it; the next invocation begins with an init."""
 
 
 class Event(IntEnum):
@@ -52,6 +56,9 @@ class Event(IntEnum):
     EXTENDED = 11
     """As ANSWERED, with extensions: RUNTIME_READY follows when they too have asked; or with an
     error, of which the runtime may still write to the log."""
+    RESET_DONE = 12
+    RESET_FAILED = 13
+    """What AWS keeps cannot be kept here, or is not to be."""
 
 
 class Action(IntEnum):
@@ -78,6 +85,10 @@ class Action(IntEnum):
     REPORT = 14
     REPORT_TIMEOUT = 15
     REPORT_EXIT = 16
+    RESET = 17
+    """As KILL, but for what a reset keeps: RESET_DONE or RESET_FAILED follows."""
+    BEGIN = 18
+    """An invocation begins that has its init within itself."""
 
 
 class IllegalTransition(Exception):
@@ -96,8 +107,14 @@ TRANSITIONS: dict[Phase, dict[Event, tuple[Phase, tuple[Action, ...]]]] = {
     },
     _P.INIT_IN_INVOKE: {
         _E.RUNTIME_READY: (_P.BUSY, (_A.SEND_INVOKE,)),
-        _E.INIT_FAILED: (_P.STOPPED, (_A.COMPLETE_WITH_INIT_ERROR, _A.KILL, _A.GONE)),
-        _E.DEADLINE_PASSED: (_P.STOPPED, (_A.COMPLETE_WITH_TIMEOUT, _A.KILL, _A.GONE)),
+        _E.INIT_FAILED: (
+            _P.RESETTING,
+            (_A.TELL_ANSWERED, _A.COMPLETE_WITH_INIT_ERROR, _A.RESET),
+        ),
+        _E.DEADLINE_PASSED: (
+            _P.RESETTING,
+            (_A.TELL_ANSWERED, _A.COMPLETE_WITH_TIMEOUT, _A.RESET),
+        ),
         _E.STOP_REQUESTED: (_P.STOPPED, (_A.COMPLETE_WITH_EXIT, _A.KILL, _A.GONE)),
     },
     _P.READY: {
@@ -110,8 +127,11 @@ TRANSITIONS: dict[Phase, dict[Event, tuple[Phase, tuple[Action, ...]]]] = {
         _E.ANSWERED: (_P.FINISHING, (_A.TELL_ANSWERED, _A.COMPLETE)),
         _E.EXTENDED: (_P.EXTENDED, (_A.TELL_ANSWERED, _A.ANSWER)),
         _E.STREAM_STARTED: (_P.STREAMING, (_A.OPEN_STREAM,)),
-        _E.DEADLINE_PASSED: (_P.STOPPED, (_A.COMPLETE_WITH_TIMEOUT, _A.KILL, _A.GONE)),
-        _E.EXITED: (_P.STOPPED, (_A.COMPLETE_WITH_EXIT, _A.KILL, _A.GONE)),
+        _E.DEADLINE_PASSED: (
+            _P.RESETTING,
+            (_A.TELL_ANSWERED, _A.COMPLETE_WITH_TIMEOUT, _A.RESET),
+        ),
+        _E.EXITED: (_P.RESETTING, (_A.TELL_ANSWERED, _A.COMPLETE_WITH_EXIT, _A.RESET)),
         _E.STOP_REQUESTED: (_P.STOPPED, (_A.COMPLETE_WITH_EXIT, _A.KILL, _A.GONE)),
     },
     _P.STREAMING: {
@@ -119,10 +139,13 @@ TRANSITIONS: dict[Phase, dict[Event, tuple[Phase, tuple[Action, ...]]]] = {
         _E.ANSWERED: (_P.FINISHING, (_A.CLOSE_STREAM, _A.TELL_ANSWERED, _A.COMPLETE)),
         _E.EXTENDED: (_P.EXTENDED, (_A.CLOSE_STREAM, _A.TELL_ANSWERED, _A.ANSWER)),
         _E.DEADLINE_PASSED: (
-            _P.STOPPED,
-            (_A.CLOSE_STREAM, _A.COMPLETE_WITH_TIMEOUT, _A.KILL, _A.GONE),
+            _P.RESETTING,
+            (_A.CLOSE_STREAM, _A.TELL_ANSWERED, _A.COMPLETE_WITH_TIMEOUT, _A.RESET),
         ),
-        _E.EXITED: (_P.STOPPED, (_A.CLOSE_STREAM, _A.COMPLETE_WITH_EXIT, _A.KILL, _A.GONE)),
+        _E.EXITED: (
+            _P.RESETTING,
+            (_A.CLOSE_STREAM, _A.TELL_ANSWERED, _A.COMPLETE_WITH_EXIT, _A.RESET),
+        ),
         _E.STOP_REQUESTED: (
             _P.STOPPED,
             (_A.CLOSE_STREAM, _A.COMPLETE_WITH_EXIT, _A.KILL, _A.GONE),
@@ -130,15 +153,27 @@ TRANSITIONS: dict[Phase, dict[Event, tuple[Phase, tuple[Action, ...]]]] = {
     },
     _P.FINISHING: {
         _E.RUNTIME_READY: (_P.READY, (_A.OFFER,)),
-        _E.DEADLINE_PASSED: (_P.STOPPED, (_A.KILL, _A.GONE)),
-        _E.EXITED: (_P.STOPPED, (_A.KILL, _A.GONE)),
+        _E.DEADLINE_PASSED: (_P.RESETTING, (_A.TELL_ANSWERED, _A.RESET)),
+        _E.EXITED: (_P.RESETTING, (_A.TELL_ANSWERED, _A.RESET)),
         _E.STOP_REQUESTED: (_P.STOPPED, (_A.KILL, _A.GONE)),
     },
     _P.EXTENDED: {
         _E.RUNTIME_READY: (_P.READY, (_A.REPORT, _A.OFFER)),
-        _E.DEADLINE_PASSED: (_P.STOPPED, (_A.REPORT_TIMEOUT, _A.KILL, _A.GONE)),
-        _E.EXITED: (_P.STOPPED, (_A.REPORT_EXIT, _A.KILL, _A.GONE)),
+        _E.DEADLINE_PASSED: (
+            _P.RESETTING,
+            (_A.TELL_ANSWERED, _A.REPORT_TIMEOUT, _A.RESET),
+        ),
+        _E.EXITED: (_P.RESETTING, (_A.TELL_ANSWERED, _A.REPORT_EXIT, _A.RESET)),
         _E.STOP_REQUESTED: (_P.STOPPED, (_A.REPORT, _A.KILL, _A.GONE)),
+    },
+    _P.RESETTING: {
+        _E.RESET_DONE: (_P.RESET, (_A.OFFER,)),
+        _E.RESET_FAILED: (_P.STOPPED, (_A.GONE,)),
+        _E.STOP_REQUESTED: (_P.STOPPED, (_A.GONE,)),
+    },
+    _P.RESET: {
+        _E.LEASED: (_P.INIT_IN_INVOKE, (_A.BEGIN, _A.LAUNCH)),
+        _E.STOP_REQUESTED: (_P.STOPPED, (_A.GONE,)),
     },
     _P.STOPPED: {},
 }

@@ -9,13 +9,16 @@ import json
 
 from lambent.domain.errors import FunctionError, LambdaError
 from lambent.domain.function import FunctionVersion
-from lambent.environment.environment import Environment, Owner
+from lambent.environment.environment import Environment
 from lambent.environment.lifecycle import Phase
+from lambent.environment.owner import Owner
 from lambent.environment.platform import Platform
 
 
 class RestoredEnvironment(Environment):
     """Of a version whose OptimizationStatus is On."""
+
+    resets = False
 
     def start(self) -> None:
         """Restore; where the snapshot is gone (a restart) it is made again first."""

@@ -16,6 +16,7 @@ from lambent.domain import limits
 from lambent.domain.errors import FunctionError
 from lambent.domain.invocation import ResponseSink
 from lambent.environment import failures
+from lambent.environment.platform import Platform
 
 PART_COST_BYTES = 64
 """[own] A smaller part counts as so many bytes of the rate, for it costs as much time."""
@@ -149,3 +150,13 @@ class Stream:
         if self._timer is not None:
             self._timer.cancel()
             self._paid()
+
+
+def open_stream(sink: ResponseSink | None, source: Source, platform: Platform) -> Stream:
+    """At the rate that this server gives every stream."""
+    bucket = TokenBucket(
+        rate=platform.stream_bytes_per_s,
+        burst=limits.STREAM_BURST_BYTES,
+        now=platform.clock.now(),
+    )
+    return Stream(sink, source, bucket, platform.loop.call_later)

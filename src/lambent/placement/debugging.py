@@ -19,7 +19,8 @@ from lambent.domain.arns import LATEST
 from lambent.domain.errors import LambdaError
 from lambent.domain.function import FunctionVersion
 from lambent.environment.debugged import DebuggedEnvironment
-from lambent.environment.environment import Environment, Owner
+from lambent.environment.environment import Environment
+from lambent.environment.owner import Owner
 from lambent.environment.platform import Lease, Platform
 from lambent.placement.debug_session import DebugSession, Step
 from lambent.placement.placement import Placement

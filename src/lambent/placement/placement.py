@@ -9,7 +9,8 @@ from typing import Protocol
 from lambent.clock import Instant
 from lambent.domain.arns import LATEST
 from lambent.domain.function import FunctionVersion
-from lambent.environment.environment import Environment, Owner
+from lambent.environment.environment import Environment
+from lambent.environment.owner import Owner
 from lambent.environment.platform import Platform
 from lambent.placement.concurrency import ConcurrencyLedger
 from lambent.placement.version_pool import VersionPool

@@ -7,9 +7,11 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from lambent.clock import Instant
+from lambent.domain import limits
 from lambent.domain.errors import LambdaError, throttled
 from lambent.domain.function import FunctionVersion
 from lambent.environment.environment import Environment
+from lambent.environment.lifecycle import Phase
 from lambent.environment.platform import Lease, Platform
 from lambent.environment.restored import open_environment
 from lambent.placement.concurrency import (
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
 LINGER_S = 0.05
 """[own] How long an answered environment counts as free soon. A runtime asks for its next
 invocation within a millisecond of its answer, unless the function goes on working."""
+RESET_S_MAX = limits.SHUTDOWN_EXTERNAL_S + 1.0
+"""[own] How long one counts as free soon that is being reset: what its extensions are given."""
 PROVISIONED_STARTS_MAX = 16
 """[own] Provisioned environments of one version that initialise at once."""
 RETRY_S_MIN, RETRY_S_MAX = 0.5, 60.0
@@ -91,7 +95,8 @@ class VersionPool:
 
     def on_answered(self, environment: Environment) -> None:
         answer = self.pool.answered(environment)
-        self._platform.loop.call_later(LINGER_S, self._lingers, environment, answer)
+        patience_s = RESET_S_MAX if environment.phase is Phase.RESETTING else LINGER_S
+        self._platform.loop.call_later(patience_s, self._lingers, environment, answer)
 
     def on_init_failed(self, environment: Environment) -> Lease | None:
         return self.pool.init_failed(environment)

@@ -34,7 +34,7 @@ def test_a_failed_first_init_is_tried_once_more_inside_the_waiting_invocation() 
     phase, actions = decide(phase, Event.ADOPTED)
     assert (phase, actions) == (Phase.INIT_IN_INVOKE, (Action.LAUNCH,))
     phase, actions = decide(phase, Event.INIT_FAILED)
-    assert phase is Phase.STOPPED
+    assert phase is Phase.RESETTING
     assert Action.COMPLETE_WITH_INIT_ERROR in actions
 
 
@@ -46,12 +46,40 @@ def test_a_handler_error_leaves_the_environment_warm() -> None:
     )
 
 
-@pytest.mark.parametrize("event", [Event.DEADLINE_PASSED, Event.EXITED, Event.STOP_REQUESTED])
-def test_what_ends_a_busy_environment_answers_before_it_kills(event: Event) -> None:
-    phase, actions = decide(Phase.BUSY, event)
+def test_what_ends_a_busy_environment_answers_before_it_kills() -> None:
+    phase, actions = decide(Phase.BUSY, Event.STOP_REQUESTED)
     assert phase is Phase.STOPPED
-    assert actions[0].name.startswith("COMPLETE_WITH")
-    assert actions[1:] == (Action.KILL, Action.GONE)
+    assert actions == (Action.COMPLETE_WITH_EXIT, Action.KILL, Action.GONE)
+
+
+WITH_AN_INVOCATION = (Phase.INIT_IN_INVOKE, Phase.BUSY, Phase.STREAMING, Phase.FINISHING)
+
+
+@pytest.mark.parametrize("phase", [*WITH_AN_INVOCATION, Phase.EXTENDED])
+@pytest.mark.parametrize("event", [Event.DEADLINE_PASSED, Event.EXITED, Event.INIT_FAILED])
+def test_what_breaks_an_invocation_resets_the_environment(phase: Phase, event: Event) -> None:
+    """The pool knows before the answer leaves: whoever comes next waits for this environment."""
+    if event not in TRANSITIONS[phase]:
+        return
+    target, actions = decide(phase, event)
+    assert target is Phase.RESETTING
+    assert actions[-1] is Action.RESET
+    told = actions.index(Action.TELL_ANSWERED)
+    assert all(
+        told < actions.index(one) for one in actions if one.name.startswith(("COMPLETE", "REPORT"))
+    )
+
+
+def test_a_reset_environment_is_initialised_by_its_next_invocation() -> None:
+    assert decide(Phase.RESETTING, Event.RESET_DONE) == (Phase.RESET, (Action.OFFER,))
+    phase, actions = decide(Phase.RESET, Event.LEASED)
+    assert (phase, actions) == (Phase.INIT_IN_INVOKE, (Action.BEGIN, Action.LAUNCH))
+    assert decide(Phase.RESETTING, Event.RESET_FAILED) == (Phase.STOPPED, (Action.GONE,))
+
+
+def test_nothing_is_killed_where_nothing_runs() -> None:
+    for phase in (Phase.RESETTING, Phase.RESET):
+        assert decide(phase, Event.STOP_REQUESTED) == (Phase.STOPPED, (Action.GONE,))
 
 
 def test_every_way_to_the_end_kills_and_tells_the_pool_once() -> None:

@@ -25,6 +25,10 @@ class PoolMachine(RuleBasedStateMachine):
         self.idle_provisioned: list[int] = []
         self.provisioned: set[int] = set()
         self.serving: dict[int, int] = {}
+        self.resetting: dict[int, int] = {}
+        """Environment → its answer; all of these are busy."""
+        self.expected: set[int] = set()
+        """Of these those that are expected to be free soon."""
         self.waiting: list[int] = []
 
     def _tick(self) -> Instant:
@@ -41,12 +45,15 @@ class PoolMachine(RuleBasedStateMachine):
             self.serving[first] = lease
             return
         self.waiting.append(lease)
-        if placed is Placed.NEEDS_START:
-            environment = next(self.numbers)
-            self.pool.starting(environment)
-            self.starting.append(environment)
-        else:
-            assert placed is Placed.WAITS
+        missing = len(self.starting) + len(self.expected) < len(self.waiting)
+        assert placed is (Placed.NEEDS_START if missing else Placed.WAITS)
+        if missing:
+            self._start()
+
+    def _start(self) -> None:
+        environment = next(self.numbers)
+        self.pool.starting(environment)
+        self.starting.append(environment)
 
     @rule()
     def an_invocation_arrives_that_no_room_is_found_for(self) -> None:
@@ -85,7 +92,7 @@ class PoolMachine(RuleBasedStateMachine):
     @rule(data=st.data())
     def one_is_renewed(self, data: st.DataObject) -> None:
         """Its credentials end: it leaves if it is idle."""
-        known = [*self.idle, *self.idle_provisioned, *self.serving, *self.starting]
+        known = [*self.idle, *self.idle_provisioned, *self.serving, *self.starting, *self.resetting]
         if known:
             environment = data.draw(st.sampled_from(known))
             idle = environment in self.idle or environment in self.idle_provisioned
@@ -148,9 +155,39 @@ class PoolMachine(RuleBasedStateMachine):
     def _ended(self, environment: int) -> None:
         self.provisioned.discard(environment)
         if self.pool.gone(environment):
-            replacement = next(self.numbers)
-            self.pool.starting(replacement)
-            self.starting.append(replacement)
+            self._start()
+
+    @precondition(lambda self: self.serving)
+    @rule()
+    def a_busy_environment_is_to_be_reset(self) -> None:
+        """It has answered; it is busy until all that ran in it has ended."""
+        environment, _ = self.serving.popitem()
+        self.resetting[environment] = self.pool.answered(environment)
+        self.expected.add(environment)
+
+    @precondition(lambda self: self.resetting)
+    @rule()
+    def a_reset_is_done(self) -> None:
+        environment, _ = self.resetting.popitem()
+        self.expected.discard(environment)
+        self._freed(environment)
+
+    @precondition(lambda self: self.resetting)
+    @rule()
+    def a_reset_fails(self) -> None:
+        environment, _ = self.resetting.popitem()
+        self.expected.discard(environment)
+        self._ended(environment)
+
+    @precondition(lambda self: self.expected)
+    @rule()
+    def a_reset_takes_long(self) -> None:
+        """Who waits for it gets another."""
+        environment = self.expected.pop()
+        missing = self.pool.lingers(environment, self.resetting[environment])
+        assert missing is (len(self.starting) + len(self.expected) < len(self.waiting))
+        if missing:
+            self._start()
 
     @rule()
     def the_long_idle_expire(self) -> None:
@@ -160,7 +197,7 @@ class PoolMachine(RuleBasedStateMachine):
 
     @invariant()
     def no_environment_serves_two_and_counts_agree(self) -> None:
-        assert self.pool.busy_count == len(self.serving)
+        assert self.pool.busy_count == len(self.serving) + len(self.resetting)
         assert self.pool.idle_count == len(self.idle) + len(self.idle_provisioned)
         assert self.pool.provisioned_count == len(self.provisioned)
         ready = self.provisioned - set(self.starting)
@@ -175,13 +212,14 @@ class PoolMachine(RuleBasedStateMachine):
     @invariant()
     def every_invocation_that_waits_has_an_environment_starting_or_busy(self) -> None:
         if self.waiting:
-            assert self.starting or self.serving
+            assert self.starting or self.serving or self.resetting
 
     @invariant()
     def never_more_started_than_were_waited_for(self) -> None:
         """An arrival starts one only while fewer start than wait."""
         idle = len(self.idle) + len(self.idle_provisioned)
-        assert self.pool.size == len(self.serving) + idle + len(self.starting)
+        busy = len(self.serving) + len(self.resetting)
+        assert self.pool.size == busy + idle + len(self.starting)
 
 
 TestPool = PoolMachine.TestCase
