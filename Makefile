@@ -8,7 +8,7 @@ DEV_STAMP := $(VENV)/.installed-dev
 # What `make check` runs of the tests; CI says none, for there `make test` follows with all of them.
 CHECKED_TESTS ?= tests/unit
 
-.PHONY: demo test check format docs conformance web-adapter bench clean
+.PHONY: demo test check format docs java conformance web-adapter bench clean
 
 demo: $(STAMP)
 	@$(BIN)/python -I examples/demo.py
@@ -29,6 +29,10 @@ format: $(DEV_STAMP)
 
 docs: $(STAMP)
 	$(BIN)/python -m tools.generate_docs
+
+# Once src/lambent/runtime/java was changed; its jar is committed, for hosts need no compiler.
+java: $(STAMP)
+	@$(BIN)/python -m tools.java_launcher
 
 conformance: $(DEV_STAMP)
 	$(BIN)/python -m tools.conformance

@@ -52,7 +52,7 @@ def _list_classes(interpreter: Interpreter, jars: Path, work: Path, listed: Path
         *(str(interpreter.executable), *java_client.common_options(interpreter.version)),
         *java_client.native_library(jars, jars),
         *("-Xshare:auto", f"-XX:DumpLoadedClassList={listed}"),
-        *("-cp", java_client.class_path(jars), java_client.MAIN),
+        *("-cp", java_client.class_path(jars), java_client.LAUNCHER),
     )
     problem = java_training.train(command, work, interpreter.runtime)
     if listed.exists():

@@ -23,7 +23,8 @@ PAUSE_S = 1.0
 def fetch_client(repository: str, folder: Path) -> Iterator[str]:
     """Make `folder` hold the client alone, in the release that is pinned; a line for each file.
 
-    Raises OSError; ValueError where a file is not what was pinned.
+    And our launcher, which is fetched from nowhere. Raises OSError; ValueError where a file is not
+    what was pinned.
     """
     folder.mkdir(parents=True, exist_ok=True, mode=0o755)
     for jar in java_client.JARS:
@@ -34,6 +35,7 @@ def fetch_client(repository: str, folder: Path) -> Iterator[str]:
         yield f"{old.name}: removed"
     (main,) = (jar for jar in java_client.JARS if jar.name == java_client.MAIN_JAR)
     unpack_native(folder / main.file_name, folder / java_client.NATIVE)
+    _write(folder / java_client.LAUNCHER_FILE.name, java_client.LAUNCHER_FILE.read_bytes(), 0o644)
 
 
 def unpack_native(jar: Path, target: Path) -> None:
@@ -41,12 +43,8 @@ def unpack_native(jar: Path, target: Path) -> None:
     target.unlink(missing_ok=True)
     name = native_name(platform.machine(), platform.libc_ver()[0])
     with zipfile.ZipFile(jar) as content:
-        if name not in content.namelist():
-            return
-        partial = target.with_suffix(".partial")
-        partial.write_bytes(content.read(name))
-    partial.chmod(0o755)
-    partial.rename(target)
+        if name in content.namelist():
+            _write(target, content.read(name), 0o755)
 
 
 def native_name(machine: str, libc: str) -> str:
@@ -65,10 +63,7 @@ def fetch(jar: java_client.Jar, repository: str, folder: Path) -> bool:
     digest = _sha256(data)
     if digest != jar.sha256:
         raise ValueError(f"{url} has the SHA-256 {digest} and not {jar.sha256}: not taken")
-    partial = path.with_suffix(".partial")
-    partial.write_bytes(data)
-    partial.chmod(0o644)
-    partial.rename(path)
+    _write(path, data, 0o644)
     return True
 
 
@@ -104,6 +99,14 @@ def _may_pass(error: Exception) -> bool:
         error.reason, FileNotFoundError | str
     )
     return not local
+
+
+def _write(path: Path, data: bytes, mode: int) -> None:
+    """As a whole or not at all."""
+    partial = path.with_suffix(".partial")
+    partial.write_bytes(data)
+    partial.chmod(mode)
+    partial.rename(path)
 
 
 def _sha256(data: bytes) -> str:

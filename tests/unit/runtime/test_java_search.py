@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import base64
+import hashlib
+import zipfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
 
 from lambent.domain.interpreter import Interpreter
 from lambent.runtime.families import java, java_client
+from lambent.runtime.families.start import Start
 
 TIERS = [
     *("-XX:+TieredCompilation", "-XX:TieredStopAtLevel=1"),
@@ -131,6 +135,12 @@ def test_how_to_get_a_java_names_the_setting_and_the_command() -> None:
 
 def started(client: Path, version: str, memory_mib: int = 512, told: str = "") -> Sequence[str]:
     """The command of a function whose JAVA_TOOL_OPTIONS is `told`."""
+    variables = {"JAVA_TOOL_OPTIONS": told} if told else {}
+    (command,) = start_of(client, version, memory_mib, variables).commands
+    return command
+
+
+def start_of(client: Path, version: str, memory_mib: int, variables: Mapping[str, str]) -> Start:
     interpreter = Interpreter(
         runtime="java17",
         version=version,
@@ -138,10 +148,7 @@ def started(client: Path, version: str, memory_mib: int = 512, told: str = "") -
         prefix=None,
         brings=(client / "lib",),
     )
-    variables = {"JAVA_TOOL_OPTIONS": told} if told else {}
-    start = java.start(interpreter, handler="a.B::c", memory_mib=memory_mib, variables=variables)
-    (command,) = start.commands
-    return command
+    return java.start(interpreter, handler="a.B::c", memory_mib=memory_mib, variables=variables)
 
 
 def test_a_java_is_started_as_lambda_starts_it(tmp_path: Path) -> None:
@@ -156,6 +163,45 @@ def test_a_java_is_started_as_lambda_starts_it(tmp_path: Path) -> None:
     assert set(TIERS).isdisjoint(started(client, "11.0.24"))
     assert "--illegal-native-access=allow" in started(client, "25.0.3")
     assert "--illegal-native-access=allow" not in command
+
+
+def test_a_java_is_started_ahead_by_our_launcher_with_the_options_that_it_has_anyway(
+    tmp_path: Path,
+) -> None:
+    client = install_client(tmp_path, "java-17.0.15.jsa")
+    assert start_of(client, "17.0.15", 512, {}).ahead == ()
+    (client / "lib" / java_client.LAUNCHER_FILE.name).write_bytes(b"")
+    start = start_of(client, "17.0.15", 512, {"A": "b"})
+    ((*options, main, handler),) = start.commands
+    assert (main, handler) == (java_client.MAIN, "a.B::c")
+    assert start.ahead == (*options, java_client.LAUNCHER, handler)
+    assert "../runtime/lib/lambent-ahead.jar" in options[-1].split(":")
+
+
+@pytest.mark.parametrize(
+    "variable",
+    [
+        *("JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS", "LD_PRELOAD"),
+        "AWS_LAMBDA_EXEC_WRAPPER",
+    ],
+)
+def test_no_java_is_started_ahead_where_the_function_says_how_it_starts(
+    tmp_path: Path, variable: str
+) -> None:
+    client = install_client(tmp_path)
+    (client / "lib" / java_client.LAUNCHER_FILE.name).write_bytes(b"")
+    assert start_of(client, "17.0.15", 512, {variable: "/opt/any"}).ahead == ()
+
+
+def test_the_launcher_that_is_shipped_is_made_of_its_source_for_java_8() -> None:
+    """`make java` makes it."""
+    source = java_client.LAUNCHER_FILE.with_name("Ahead.java").read_bytes()
+    digest = base64.b64encode(hashlib.sha256(source).digest()).decode()
+    with zipfile.ZipFile(java_client.LAUNCHER_FILE) as jar:
+        manifest = jar.read("META-INF/MANIFEST.MF").decode().splitlines()
+        classes = [jar.read(name) for name in jar.namelist() if name.endswith(".class")]
+    assert f"Source-SHA-256: {digest}" in manifest
+    assert {int.from_bytes(one[6:8]) for one in classes} == {52}
 
 
 def test_only_the_archive_of_this_very_java_is_begun_from(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 from lambent.domain.interpreter import Interpreter
 from lambent.runtime.families import java_client
 from lambent.runtime.families.search import is_elf, merge, names, parse_setting, search
-from lambent.runtime.families.start import WRAPPER, Link, Start, wrapped
+from lambent.runtime.families.start import WRAPPER, Link, Start, starts_ahead, wrapped
 
 RUNTIMES: tuple[str, ...] = (
     *("java8.al2", "java11", "java17", "java21", "java25"),
@@ -86,9 +86,12 @@ def start(
         heap_mib=heap_mib(memory_mib),
         tool_options=variables.get("JAVA_TOOL_OPTIONS", ""),
     )
+    command = ("/var/lang/bin/java", *chosen)
+    can_wait = (jars / java_client.LAUNCHER_FILE.name).is_file() and starts_ahead(variables)
     return Start(
-        commands=(wrapped(("/var/lang/bin/java", *chosen, java_client.MAIN, handler), variables),),
+        commands=(wrapped((*command, java_client.MAIN, handler), variables),),
         link=Link.HTTP,
+        ahead=(*command, java_client.LAUNCHER, handler) if can_wait else (),
         wrapper=variables.get(WRAPPER, ""),
     )
 

@@ -29,6 +29,12 @@ _NATIVE_PROPERTY = (
     "com.amazonaws.services.lambda.runtime.api.client.runtimeapi.NativeClient.JNI"  # JniHelper
 )
 MAIN = "com.amazonaws.services.lambda.runtime.api.client.AWSLambda"
+LAUNCHER = "lambent.Ahead"
+"""Main class that has all of the client loaded, waits for the server, and then calls MAIN's."""
+LAUNCHER_FILE = Path(__file__).parents[1] / "java" / "lambent-ahead.jar"
+"""Its jar, which is put beside the client's."""
+START_PATH = "/lambent/start"
+"""What the launcher asks of the Runtime API; answered once the function is to be initialized."""
 TIERS_FROM = 17
 
 # The serial collector, and from Java 17 on only the first tier of compilation, each unless
