@@ -429,3 +429,4 @@ def test_an_init_over_10_s_is_tried_again_inside_the_invocation_under_its_time_o
     )
     assert report is not None, found
     assert int(report[1]) >= 10_000
+    assert "Phase: invoke\tStatus: timeout" in found[1]["message"], "DataDog/…-extension#1237"

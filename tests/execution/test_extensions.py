@@ -209,15 +209,15 @@ def test_the_timeout_covers_extensions_and_they_hear_of_it(server: RunningServer
         + """
 identifier, _ = register("INVOKE", "SHUTDOWN")
 say("event", json.dumps(next(identifier)))
-time.sleep(2.5)
+time.sleep(3.5)
 say("event", json.dumps(next(identifier)))
 """
     )
     layer = publish(server, "stuck", stuck=stuck)
-    client = create_python(server, "stuck", Layers=[layer], Timeout=2)
+    client = create_python(server, "stuck", Layers=[layer], Timeout=3)
     result, error, tail = invoke(client, "stuck", 1)
     assert (error, result["event"]) == ("", 1)
-    assert "Task timed out after 2.00 seconds" in tail
+    assert "Task timed out after 3.00 seconds" in tail
     assert "Status: timeout" in tail
     text = logged(server, "stuck", lambda text: '"SHUTDOWN"' in text)
     assert events_of(text, "stuck")[1]["shutdownReason"] == "timeout"
@@ -237,7 +237,11 @@ def test_extensions_hear_why_the_environment_ends(
     assert (error, result["errorType"]) == ("Unhandled", expected)
     text = logged(server, name, lambda text: '"SHUTDOWN"' in text)
     assert events_of(text, "follower")[-1]["shutdownReason"] == reason
-    assert invoke(client, name, 2)[0]["event"] == 2
+    result, _, tail = invoke(client, name, 2)
+    assert result["event"] == 2
+    assert "follower registered" in tail, "they are started again, with the runtime"
+    streams = server.client("logs").describe_log_streams(logGroupName=f"/aws/lambda/{name}")
+    assert len(streams["logStreams"]) == 1, "the environment was reset, not replaced"
 
 
 FAILURES = {

@@ -67,7 +67,7 @@ def reset(client: Any, name: str, how: dict[str, int], error_type: str) -> None:
     assert after == {**before, "count": 1, "kept": 3}, "all as before, but the runtime is new"
     assert after["variable"] == after["stream"]
     assert "Init Duration" not in log
-    assert "INIT_START" in log
+    assert log.index("INIT_START") < log.index("START RequestId"), "the init is within it"
     assert call(client, name)[0] == {**before, "count": 2, "kept": 4}
 
 
@@ -154,5 +154,6 @@ def handler(event, context):
     for _ in range(2):
         failed, log = call(client, "reset-init")
         assert failed["errorType"] == "Runtime.ExitError"
-        assert "Phase: invoke\tStatus: error" in log
+        report = log.index("Phase: invoke\tStatus: error")
+        assert report < log.index("START RequestId") < log.index("END RequestId")
     assert call(client, "reset-init")[0][0] == 3

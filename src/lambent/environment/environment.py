@@ -13,6 +13,7 @@ from lambent.clock import Instant
 from lambent.domain import limits
 from lambent.domain.errors import FunctionError, LambdaError
 from lambent.domain.function import FunctionVersion
+from lambent.domain.invocation import Invocation
 from lambent.environment import failures
 from lambent.environment.freezer import Freezer
 from lambent.environment.guest import Guest
@@ -67,6 +68,8 @@ class Environment:
         self._timer_due = 0.0
         self._lease: Lease | None = None
         self._started = Instant(0.0)
+        self._unannounced: Invocation | None = None
+        """What runs, until START is told."""
         self._deadline = Instant(0.0)
         self._peak = Peak(self._guest, version.memory_mib)
         self._init_started = Instant(0.0)
@@ -203,7 +206,7 @@ class Environment:
             self._apply(Event.ABANDONED)
             return
         self._lease = lease
-        self._start_invocation(lease)
+        self._begin()
         self._apply(Event.ADOPTED)
 
     def _launch(self) -> None:
@@ -226,25 +229,36 @@ class Environment:
         assert lease is not None
         invocation = lease.invocation
         if not self._started:  # else it began with the init inside the invocation
-            self._start_invocation(lease)
+            self._unannounced = invocation
+            self._start_clock()
+        self._announce()
         self._guest.send_invoke(invocation, self._wall_deadline)
 
     def _begin(self) -> None:
-        """After a reset: another runtime, in an environment that was not new."""
+        """An invocation with another init within it, and no more of the runtime before."""
         self._end_reason = ShutdownReason.SPINDOWN
         self._fatal = None
         self._peak.forget()
         assert self._lease is not None
-        self._start_invocation(self._lease)
+        self._unannounced = self._lease.invocation
+        self._journal.begin(self._unannounced)
+        self._start_clock()
 
-    def _start_invocation(self, lease: Lease) -> None:
+    def _start_clock(self) -> None:
         self._started = self._clock.now()
         self._deadline = Instant(self._started + self.version.timeout_s)
         if self._timer is None or self._timer_due > self._deadline:
             self._arm(self.version.timeout_s)
-        wall_s = self._clock.wall_s()
-        self._wall_deadline = wall_s + self.version.timeout_s
-        self._journal.start(lease.invocation, wall_s)
+        self._wall_deadline = self._clock.wall_s() + self.version.timeout_s
+
+    def _announce(self) -> None:
+        """START, once: after an init within the invocation, though that failed.
+
+        Source: RIE, internal/lambda/rapid/handlers.go, doInvoke.
+        """
+        invocation, self._unannounced = self._unannounced, None
+        if invocation is not None:
+            self._journal.start(invocation, self._clock.wall_s())
 
     def _complete(self) -> None:
         payload, error = self._response
@@ -300,6 +314,7 @@ class Environment:
         self._finish(error, status="timeout", error_type=None)
 
     def _complete_with_exit(self) -> None:
+        self._announce()
         self._guest.raw.drain()
         error = self._fatal
         if error is None:
@@ -310,6 +325,7 @@ class Environment:
         self._finish(error, status="error", error_type=error.error_type)
 
     def _complete_with_init_error(self) -> None:
+        self._announce()
         self._guest.raw.drain()
         error = self._init_error or failures.sandbox_failed(self._request_id())
         self._finish(error, status="error", error_type=failures.type_of(error))
@@ -352,6 +368,9 @@ class Environment:
     def _tell_timeout(self) -> None:
         self._end_reason = ShutdownReason.TIMEOUT
         self._guest.raw.drain()
+        if self._unannounced is not None:
+            self._report_init(status="timeout", error_type=None)
+            self._announce()
         self._journal.timed_out(self._request_id())
 
     def _kill(self) -> None:
@@ -459,26 +478,9 @@ class Environment:
 _OVER = (Phase.RESETTING, Phase.RESET, Phase.STOPPED)
 _OF_A_STREAM = (Kind.STREAM_CHUNK, Kind.STREAM_START, Kind.STREAM_END)
 
+# An action is done by the method of its name.
 _PERFORM: dict[Action, Callable[[Environment], None]] = {
-    Action.ASK_FOR_WAITER: Environment._ask_for_waiter,
-    Action.LAUNCH: Environment._launch,
-    Action.OFFER: Environment._offer,
-    Action.TELL_ANSWERED: Environment._tell_answered,
-    Action.SEND_INVOKE: Environment._send_invoke,
-    Action.COMPLETE: Environment._complete,
-    Action.COMPLETE_WITH_INIT_ERROR: Environment._complete_with_init_error,
-    Action.COMPLETE_WITH_TIMEOUT: Environment._complete_with_timeout,
-    Action.COMPLETE_WITH_EXIT: Environment._complete_with_exit,
-    Action.KILL: Environment._kill,
-    Action.GONE: Environment._gone,
-    Action.RESET: Environment._reset,
-    Action.BEGIN: Environment._begin,
-    Action.ANSWER: Environment._answer,
-    Action.REPORT: Environment._report,
-    Action.REPORT_TIMEOUT: Environment._report_timeout,
-    Action.REPORT_EXIT: Environment._report_exit,
-    Action.OPEN_STREAM: Environment._open_stream,
-    Action.CLOSE_STREAM: Environment._close_stream,
+    action: getattr(Environment, f"_{action.name.lower()}") for action in Action
 }
 
 # `decide` for every pair, with what performs each action: one lookup on the hot path.

@@ -60,6 +60,11 @@ class Journal:
         """INIT_REPORT of an init that a snapshot is taken of."""
         self.out.event(lines.format_snapshot_report(init_ms))
 
+    def begin(self, invocation: Invocation) -> None:
+        """One whose tail holds an init as well: START follows."""
+        if invocation.log_tail and self.out.tail is None:
+            self.out.start_tail()
+
     def start(self, invocation: Invocation, wall_s: float) -> None:
         """START. An invocation without a trace header gets one, as every one on AWS has.
 
@@ -68,7 +73,7 @@ class Journal:
         invocation.trace_id = invocation.trace_id or new_trace(invocation.request_id, wall_s)
         start = lines.format_start(invocation.request_id, self._version.version)
         if invocation.log_tail:
-            self.out.start_tail()
+            self.begin(invocation)
             self.out.event_at(int(wall_s * 1000), start)
         else:
             self._write_event(int(wall_s * 1000), start)

@@ -132,8 +132,7 @@ class JsonJournal(Journal):
         self._write(level, "restoreReport", {**record, "metrics": metrics})
 
     def start(self, invocation: Invocation, wall_s: float) -> None:
-        if invocation.log_tail:
-            self.out.start_tail()
+        self.begin(invocation)
         if self._version.tracing_mode == "Active":
             self._trace = Trace(invocation.trace_id, wall_s)
             invocation.trace_id = self._trace.value.encode("latin-1")

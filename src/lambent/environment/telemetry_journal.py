@@ -64,6 +64,9 @@ class TelemetryJournal:
     def snapshot_done(self, init_ms: float) -> None:
         self._journal.snapshot_done(init_ms)
 
+    def begin(self, invocation: Invocation) -> None:
+        self._journal.begin(invocation)
+
     def start(self, invocation: Invocation, wall_s: float) -> None:
         self._journal.start(invocation, wall_s)  # it makes the trace
         self._runtime_done = False
