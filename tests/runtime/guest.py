@@ -1,4 +1,4 @@
-"""A Python bootstrap as a child process on a socketpair, without a sandbox."""
+"""A bootstrap as a child process on a socketpair, without a sandbox."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from lambent.runtime.frames import FrameDecoder, Kind, encode_invoke
 
@@ -47,63 +47,26 @@ def interpreters() -> list[Path]:
     return [found[version] for version in sorted(found)]
 
 
-class Guest:
-    """Start with `with`; then `invoke`. Frames that come before an answer are kept by kind.
+class Conversation:
+    """Start with `with`; then `invoke`. Frames that come before an answer are kept by kind."""
 
-    `modules` are folders that the zygote has on its path besides the bootstrap's.
-    """
+    task: Path
+    channel: socket.socket
+    process: subprocess.Popen[bytes]
 
-    def __init__(
-        self,
-        python: Path,
-        files: dict[str, str],
-        handler: str = "app.handler",
-        *,
-        environment: dict[str, str] | None = None,
-        log_format: str = "Text",
-        modules: tuple[Path, ...] = (),
-    ) -> None:
+    def __init__(self, files: dict[str, str]) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="lambent-guest-")
         self.task = Path(self._folder.name).resolve() / "task"
         for name, text in files.items():
             path = self.task / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
-        program = {
-            "handler": handler,
-            "environment": {
-                "LAMBDA_TASK_ROOT": str(self.task),
-                "LAMBDA_RUNTIME_DIR": str(BOOTSTRAP),
-                "TZ": ":UTC",
-                **(environment or {}),
-            },
-            "log_format": log_format,
-            "function_name": "fn",
-            "function_version": "$LATEST",
-            "invoked_function_arn": "arn:aws:lambda:us-east-1:000000000000:function:fn",
-            "memory_limit_in_mb": 128,
-            "log_group_name": "/aws/lambda/fn",
-            "log_stream_name": "2026/01/01/[$LATEST]0",
-        }
-        program_file = self.task.parent / "program.json"
-        program_file.write_text(json.dumps(program))
-        self.channel, theirs = socket.socketpair()
-        with theirs:
-            self.process = subprocess.Popen(
-                [
-                    *(python, "-I", "-S", "-c", _ZYGOTE),
-                    *(BOOTSTRAP, str(theirs.fileno()), program_file, *modules),
-                ],
-                pass_fds=[theirs.fileno()],
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-            )
         self._decoder = FrameDecoder()
         self._frames: list[tuple[Kind, bytes]] = []
         self.logs: list[str] = []
         self.output = b""
 
-    def __enter__(self) -> Guest:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -114,7 +77,7 @@ class Guest:
         self.process.stdout.close()
         self._folder.cleanup()
 
-    def ready(self) -> Guest:
+    def ready(self) -> Self:
         assert self.answer() == (Kind.READY, b"")
         return self
 
@@ -151,7 +114,7 @@ class Guest:
         kind, body = self.send(event, **more).answer()
         return kind, body.decode() if kind is Kind.BAD_EVENT else json.loads(body)
 
-    def send(self, event: Any = None, *, timeout_s: float = 3.0, **more: Any) -> Guest:
+    def send(self, event: Any = None, *, timeout_s: float = 3.0, **more: Any) -> Self:
         payload = event if isinstance(event, bytes) else json.dumps(event).encode()
         frame = encode_invoke(
             deadline_epoch_s=time.time() + timeout_s,
@@ -183,3 +146,48 @@ class Guest:
             assert data, got
             got += data
         return got
+
+
+class Guest(Conversation):
+    """Python's. `modules` are folders that the zygote has on its path besides the bootstrap's."""
+
+    def __init__(
+        self,
+        python: Path,
+        files: dict[str, str],
+        handler: str = "app.handler",
+        *,
+        environment: dict[str, str] | None = None,
+        log_format: str = "Text",
+        modules: tuple[Path, ...] = (),
+    ) -> None:
+        super().__init__(files)
+        program = {
+            "handler": handler,
+            "environment": {
+                "LAMBDA_TASK_ROOT": str(self.task),
+                "LAMBDA_RUNTIME_DIR": str(BOOTSTRAP),
+                "TZ": ":UTC",
+                **(environment or {}),
+            },
+            "log_format": log_format,
+            "function_name": "fn",
+            "function_version": "$LATEST",
+            "invoked_function_arn": "arn:aws:lambda:us-east-1:000000000000:function:fn",
+            "memory_limit_in_mb": 128,
+            "log_group_name": "/aws/lambda/fn",
+            "log_stream_name": "2026/01/01/[$LATEST]0",
+        }
+        program_file = self.task.parent / "program.json"
+        program_file.write_text(json.dumps(program))
+        self.channel, theirs = socket.socketpair()
+        with theirs:
+            self.process = subprocess.Popen(
+                [
+                    *(python, "-I", "-S", "-c", _ZYGOTE),
+                    *(BOOTSTRAP, str(theirs.fileno()), program_file, *modules),
+                ],
+                pass_fds=[theirs.fileno()],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+            )

@@ -4,6 +4,7 @@
 // (error payloads, log lines, the context, global awslambda) follows AWS's own runtime.
 "use strict";
 
+const restoreFlags = require("./flags.js").suspend(); // first: what is loaded after it is faster
 const { Channel, KINDS } = require("./channel.js");
 const logs = require("./console.js");
 const { makeContext } = require("./context.js");
@@ -13,6 +14,7 @@ const stream = require("./stream.js");
 
 const RESPONSE_BYTES_MAX = 6291556; // 6 MiB + 100
 const ARN = "_LAMBENT_FUNCTION_ARN";
+const AHEAD = "_LAMBENT_AHEAD";
 // The runtimes until this release take handlers with a callback, and wait for an empty event loop;
 // those after it await what the handler returns, whatever it is, and nothing else.
 // Source: aws-lambda-nodejs-runtime-interface-client 4, src/runtime, src/function.
@@ -22,10 +24,21 @@ const CALLBACKS = Number(process.versions.node.split(".")[0]) <= CALLBACKS_UNTIL
 const channel = new Channel();
 let running; // what the invocation that runs must do at its end
 let journal;
+let program;
+let handler;
+
+// Started before there is demand: all but the function's own is loaded, then START is waited for.
+async function mainAhead() {
+  delete process.env[AHEAD];
+  const started = new Promise((resolve) => channel.listen(serve, resolve));
+  await require("./ahead.js").warm();
+  await started;
+  await main();
+}
 
 async function main() {
   const environment = process.env;
-  const program = {
+  program = {
     handler: environment._HANDLER,
     functionName: environment.AWS_LAMBDA_FUNCTION_NAME,
     functionVersion: environment.AWS_LAMBDA_FUNCTION_VERSION,
@@ -46,10 +59,9 @@ async function main() {
     fault.reason = reason;
     crash("Unhandled Promise Rejection", fault, 128);
   });
-  channel.listen((invoke) => serve(handler, program, invoke));
-  let handler;
   try {
     handler = await load(environment.LAMBDA_TASK_ROOT || "/var/task", program.handler);
+    restoreFlags();
     if (handler.length > 2 && !stream.streams(handler) && !CALLBACKS) {
       throw new RuntimeFault(
         "Runtime.CallbackHandlerDeprecated",
@@ -67,7 +79,7 @@ async function main() {
   channel.send(KINDS.READY, Buffer.alloc(0));
 }
 
-function serve(handler, program, invoke) {
+function serve(invoke) {
   process.env._X_AMZN_TRACE_ID = invoke.traceId;
   if (!invoke.traceId) {
     delete process.env._X_AMZN_TRACE_ID;
@@ -261,4 +273,9 @@ function encode(value) {
   return Buffer.from(JSON.stringify(value)).subarray(0, RESPONSE_BYTES_MAX + 1);
 }
 
-main();
+if (process.env[AHEAD] === undefined) {
+  channel.listen(serve);
+  main();
+} else {
+  mainAhead();
+}

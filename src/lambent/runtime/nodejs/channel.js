@@ -5,6 +5,7 @@ const fs = require("node:fs");
 const net = require("node:net");
 
 const INVOKE = 0x01;
+const START = 0x02;
 const KINDS = {
   READY: 0x10,
   INIT_ERROR: 0x11,
@@ -32,9 +33,10 @@ class Channel {
   #have = 0;
   #need = HEAD_BYTES;
 
-  // `onInvoke` gets each invocation; the process ends when the server is gone.
-  listen(onInvoke) {
-    this.#socket.on("data", (data) => this.#feed(data, onInvoke));
+  // `onInvoke` gets each invocation; the process ends when the server is gone. `onStart` is called
+  // where the process was started ahead of demand, once the init is to begin.
+  listen(onInvoke, onStart) {
+    this.#socket.on("data", (data) => this.#feed(data, onInvoke, onStart));
     this.#socket.on("close", () => process.reallyExit(0));
     this.#socket.on("error", () => process.reallyExit(0));
   }
@@ -54,7 +56,7 @@ class Channel {
     head.writeUInt32LE(body.length, 0);
     head[4] = kind;
     if (body.length <= 65536) {
-      return this.#socket.write(Buffer.concat([head, body]), done);
+      return this.#write(Buffer.concat([head, body]), done);
     }
     this.#socket.cork();
     this.#socket.write(head);
@@ -83,7 +85,28 @@ class Channel {
     }
   }
 
-  #feed(data, onInvoke) {
+  // At once where nothing waits: the first write of a socket takes a millisecond more.
+  #write(frame, done) {
+    let left = frame;
+    if (this.#socket.writableLength === 0) {
+      try {
+        left = frame.subarray(fs.writeSync(FD, frame));
+      } catch (error) {
+        if (error.code !== "EAGAIN") {
+          process.reallyExit(0); // the server is gone
+        }
+      }
+    }
+    if (left.length) {
+      return this.#socket.write(left, done);
+    }
+    if (done) {
+      process.nextTick(done);
+    }
+    return true;
+  }
+
+  #feed(data, onInvoke, onStart) {
     this.#parts.push(data);
     this.#have += data.length;
     while (this.#have >= this.#need) {
@@ -100,6 +123,8 @@ class Channel {
       this.#need = HEAD_BYTES;
       if (all[4] === INVOKE) {
         onInvoke(parseInvoke(all.subarray(0, total)));
+      } else if (all[4] === START) {
+        onStart?.();
       }
     }
   }
@@ -135,4 +160,4 @@ function writeWhole(chunk) {
   }
 }
 
-module.exports = { Channel, KINDS };
+module.exports = { Channel, INVOKE_HEAD_BYTES, KINDS, parseInvoke };
