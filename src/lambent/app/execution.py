@@ -22,6 +22,7 @@ from lambent.environment.program import Surroundings
 from lambent.images.store import ImageStore
 from lambent.invoke.debug_operator import DebugOperator
 from lambent.observe.meter import Meter
+from lambent.placement.ahead import AheadStarts
 from lambent.placement.concurrency import ConcurrencyLedger
 from lambent.placement.debugging import Debugging
 from lambent.placement.host_folders import HostFolders
@@ -79,6 +80,7 @@ class Execution:
             host_folders=self.host_folders,
             snapshots=self.snapshots,
         )
+        self.ahead = AheadStarts(most=settings.ahead)
         platform = Platform(
             launcher=self.publisher,
             specs=Specs(files, images),
@@ -94,10 +96,11 @@ class Execution:
             ),
             runtime_apis=self.inside.runtime_apis,
             snapshots=self.snapshots,
+            ahead=self.ahead,
             freezes=settings.freeze != "off",
             stream_bytes_per_s=settings.stream_bytes_per_s,
         )
-        self.snapshots.platform = platform
+        self.snapshots.platform = self.ahead.platform = platform
         self.ledger = ConcurrencyLedger(settings.concurrency)
         self.placement = Placement(
             platform,
@@ -107,7 +110,8 @@ class Execution:
             age_max_s=settings.role_session_s - EXPIRY_MARGIN_S,
         )
         self.debugging = Debugging(self.placement, platform)
-        self.placement.on_retired = self.snapshots.drop
+        self.placement.on_retired = self._retired
+        self.placement.waiting_ahead = self.ahead.versions
         self.host_folders.retire = self.placement.retire
 
     def debug_operator(self, functions: Functions) -> DebugOperator:
@@ -123,10 +127,17 @@ class Execution:
     def sweep(self) -> None:
         """End what is idle, and keep as many processes at hand as the host has room for."""
         self.placement.expire_idle()
-        self.parking.tend(read_memory())
+        memory = read_memory()
+        self.parking.tend(memory)
+        self.ahead.tend(memory)
+
+    def _retired(self, name: str, version: str | None = None) -> None:
+        self.snapshots.drop(name, version)
+        self.ahead.changed(name, version)
 
     async def close(self) -> None:
         """End every process."""
+        self.ahead.close()
         self.placement.stop()
         await self.placement.ended()
         self.snapshots.close()

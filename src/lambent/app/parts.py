@@ -77,6 +77,7 @@ class Parts:
             file_systems=parse_file_systems(settings.file_systems),
             hot_reload_roots=hot_reload_roots(settings),
         )
+        self.execution.ahead.current = self.registry.current
         self.execution.placement.most_of = self.plane.function_scalings.environments_max
         self.invoker = Invoker(
             self.plane.functions,

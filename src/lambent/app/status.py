@@ -23,7 +23,11 @@ def describe_health(parts: Parts) -> dict[str, Any]:
             name: {"version": one.version, "path": str(one.executable)}
             for name, one in execution.interpreters.items()
         },
-        "environments": {"alive": placement.count, "max": placement.environments_max},
+        "environments": {
+            "alive": placement.count,
+            "max": placement.environments_max,
+            "ahead": len(list(execution.ahead.versions())),
+        },
     }
 
 

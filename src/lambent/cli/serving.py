@@ -61,6 +61,12 @@ def add_parsers(commands: Any) -> None:
         help="sandboxes kept warm for each runtime in use (2)",
     )
     start.add_argument(
+        "--ahead",
+        type=_count,
+        metavar="N",
+        help="processes of Node.js, Ruby, .NET and Java kept started for functions in use (8)",
+    )
+    start.add_argument(
         "--idle-timeout",
         dest="idle_timeout_s",
         type=parse_duration_s,

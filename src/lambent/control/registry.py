@@ -166,6 +166,13 @@ class Registry:
             raise self._not_found(name, qualifier)
         return function
 
+    def current(self, name: str, version: str) -> FunctionVersion | None:
+        """What `version`, a number or $LATEST, is now; None where it is not."""
+        function = self.functions.get(name)
+        if function is None:
+            return None
+        return function.latest if version == LATEST else function.versions.get(version)
+
     def every_version(self) -> Iterator[FunctionVersion]:
         """Of all functions, $LATEST included."""
         for function in self.functions.values():

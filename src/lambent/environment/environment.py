@@ -15,6 +15,7 @@ from lambent.domain.errors import FunctionError, LambdaError
 from lambent.domain.function import FunctionVersion
 from lambent.domain.invocation import Invocation
 from lambent.environment import failures
+from lambent.environment.ahead import take_ahead
 from lambent.environment.freezer import Freezer
 from lambent.environment.guest import Guest
 from lambent.environment.journals import open_journal
@@ -53,7 +54,10 @@ class Environment:
         self._platform = platform
         self._loop = platform.loop
         self._clock = platform.clock
-        self._journal = open_journal(version, platform, provisioned)
+        ahead = take_ahead(version, platform, provisioned)
+        self.since = platform.clock.now() if ahead is None else ahead.since
+        """When its credentials were made."""
+        self._journal = open_journal(version, platform, provisioned, ahead)
         self._guest = Guest(
             version,
             self,
@@ -62,6 +66,7 @@ class Environment:
             stream_name=self._journal.stream_name,
             init_type="provisioned-concurrency" if provisioned else "on-demand",
             telemetry=self._journal.telemetry,
+            ahead=ahead,
         )
         self._freezer = Freezer(self._guest, self._loop, allowed=platform.freezes)
         self._timer: asyncio.TimerHandle | None = None
@@ -330,13 +335,7 @@ class Environment:
         error = self._init_error or failures.sandbox_failed(self._request_id())
         self._finish(error, status="error", error_type=failures.type_of(error))
 
-    def _finish(
-        self,
-        result: Result,
-        *,
-        status: str | None,
-        error_type: str | None,
-    ) -> None:
+    def _finish(self, result: Result, *, status: str | None, error_type: str | None) -> None:
         """Log END and REPORT, meter, and answer."""
         lease = self._lease
         assert lease is not None

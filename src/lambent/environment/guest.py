@@ -21,6 +21,7 @@ from typing import Protocol, cast
 from lambent.domain.function import FunctionVersion
 from lambent.domain.invocation import Invocation
 from lambent.environment import container_credentials, extension_api, http_link, telemetry_api
+from lambent.environment.ahead import START_PATH, STARTED
 from lambent.environment.arrival import Ear
 from lambent.environment.channel import Channel, Farewell, Opening
 from lambent.environment.container_credentials import ContainerCredentials
@@ -28,7 +29,7 @@ from lambent.environment.extended import Extended
 from lambent.environment.http_link import HttpLink
 from lambent.environment.lifecycle import Event
 from lambent.environment.output import ExtensionOutput, OutputLog
-from lambent.environment.platform import Platform
+from lambent.environment.platform import Platform, StartedAhead
 from lambent.environment.port_api import MANAGED, PortApi
 from lambent.environment.program import build_program
 from lambent.environment.raw_output import RawOutput
@@ -36,7 +37,7 @@ from lambent.environment.telemetry import Telemetry
 from lambent.runtime.api.arrival import decide_link
 from lambent.runtime.api.extensions import Extension, ShutdownReason
 from lambent.runtime.families.start import Link
-from lambent.runtime.frames import Kind, ProtocolError, encode_invoke
+from lambent.runtime.frames import Kind, ProtocolError, encode_invoke, encode_start
 from lambent.sandbox.interface import Remains, Sandbox, SandboxExit
 
 log = logging.getLogger("lambent")
@@ -82,9 +83,10 @@ class Guest(asyncio.Protocol):
         init_type: str,
         telemetry: Telemetry | None = None,
         template: bool = False,
+        ahead: StartedAhead | None = None,
     ) -> None:
         """`telemetry`: where there are external extensions. `template`: its sandbox is to be forked
-        once it is initialised (SnapStart).
+        once it is initialised (SnapStart). `ahead`: the sandbox of its first launch.
         """
         self._version = version
         self._host = host
@@ -94,6 +96,7 @@ class Guest(asyncio.Protocol):
         self._stream_name = stream_name
         self._init_type = init_type
         self._template = template
+        self._ahead = ahead
         self._telemetry = telemetry
         self._credentials: ContainerCredentials | None = None
         if template or version.optimized:
@@ -384,8 +387,12 @@ class Guest(asyncio.Protocol):
     # The sandbox
 
     async def _launch(self, generation: int) -> None:
+        ahead, self._ahead = self._ahead, None
         try:
-            sandbox = await self._platform.launcher.take(self._version)
+            if ahead is not None:
+                sandbox = ahead.sandbox
+            else:
+                sandbox = await self._platform.launcher.take(self._version)
         except Exception as error:  # whatever the host refused: this environment cannot start
             log.error("no sandbox for %s: %s", self._version.name, error)
             if generation == self._generation:
@@ -402,6 +409,9 @@ class Guest(asyncio.Protocol):
         names = self._platform.specs.extensions(self._version)
         supervised = bool(names) or self._platform.debugger is not None
         self._serve(sandbox, names)
+        if ahead is not None:
+            await self._begin(sandbox, generation)
+            return
         try:
             program = build_program(
                 self._version,
@@ -429,6 +439,15 @@ class Guest(asyncio.Protocol):
                 "the sandbox of %s was lost while it started: %s", self._version.name, error
             )
             self._lose()
+
+    async def _begin(self, sandbox: Sandbox, generation: int) -> None:
+        """The init of a runtime that was started ahead: it waits for the word on either way."""
+        self._port.add(START_PATH, STARTED)
+        await self._loop.create_connection(lambda: self, sock=sandbox.channel)
+        if generation == self._generation:
+            if self._settled is Link.FRAMES:
+                self._channel.send(encode_start())
+            self.raw.watch()
 
     def _serve(self, sandbox: Sandbox, names: tuple[str, ...]) -> None:
         """Have the APIs answer inside."""

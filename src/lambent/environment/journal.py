@@ -25,12 +25,17 @@ class Journal:
     xray = ""
     """What follows REPORT of the invocation that runs, where it is traced."""
 
-    def __init__(self, version: FunctionVersion, platform: Platform) -> None:
+    def __init__(
+        self, version: FunctionVersion, platform: Platform, stream_name: str | None = None
+    ) -> None:
+        """`stream_name`: where the environment was told one before it had a journal."""
         self._version = version
         self._restored = version.optimized
         self._clock: Clock = platform.clock
         self.runtime_arn = Account(region=platform.around.region).runtime_arn(version.runtime)
-        self.stream_name = lines.stream_name(platform.clock.wall_s(), version.version)
+        self.stream_name = stream_name or lines.stream_name(
+            platform.clock.wall_s(), version.version
+        )
         self._stream = platform.logs.open_stream(version.log_group, self.stream_name)
         self._write_event = self._stream.write
         self.out = self._open_output(self._stream)

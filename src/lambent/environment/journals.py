@@ -15,7 +15,7 @@ from lambent.domain.lineage import new_trace
 from lambent.environment.journal import Journal
 from lambent.environment.lifecycle import Phase
 from lambent.environment.output import OutputLog
-from lambent.environment.platform import Platform
+from lambent.environment.platform import Platform, StartedAhead
 from lambent.environment.program import SNAP_START
 from lambent.environment.telemetry_journal import TelemetryJournal
 from lambent.observe import lines, records
@@ -23,22 +23,29 @@ from lambent.observe.logs import LogStream
 
 
 def open_journal(
-    version: FunctionVersion, platform: Platform, provisioned: bool
+    version: FunctionVersion,
+    platform: Platform,
+    provisioned: bool,
+    ahead: StartedAhead | None = None,
 ) -> Journal | TelemetryJournal:
     """The journal that the version asks for; one that tells extensions where there are some."""
-    journal = _open_plain(version, platform, provisioned)
+    journal = _open_plain(
+        version, platform, provisioned, None if ahead is None else ahead.stream_name
+    )
     if not platform.specs.extensions(version):
         return journal
     return TelemetryJournal(journal, version, platform, provisioned)
 
 
-def _open_plain(version: FunctionVersion, platform: Platform, provisioned: bool) -> Journal:
+def _open_plain(
+    version: FunctionVersion, platform: Platform, provisioned: bool, stream_name: str | None
+) -> Journal:
     """As LoggingConfig and TracingConfig say."""
     if version.log_format == "JSON":
-        return JsonJournal(version, platform, provisioned)
+        return JsonJournal(version, platform, provisioned, stream_name)
     if version.tracing_mode == "Active":
-        return TracedJournal(version, platform)
-    return Journal(version, platform)
+        return TracedJournal(version, platform, stream_name)
+    return Journal(version, platform, stream_name)
 
 
 class Trace:
@@ -79,12 +86,18 @@ class JsonJournal(Journal):
 
     _trace: Trace | None = None
 
-    def __init__(self, version: FunctionVersion, platform: Platform, provisioned: bool) -> None:
+    def __init__(
+        self,
+        version: FunctionVersion,
+        platform: Platform,
+        provisioned: bool,
+        stream_name: str | None = None,
+    ) -> None:
         self._init_type = "provisioned-concurrency" if provisioned else "on-demand"
         if version.snap_start and version.version != LATEST:
             self._init_type = SNAP_START
         self._level = records.LEVELS[version.system_log_level or "INFO"]
-        super().__init__(version, platform)
+        super().__init__(version, platform, stream_name)
 
     def _open_output(self, stream: LogStream) -> OutputLog:
         least = records.LEVELS[self._version.application_log_level or "INFO"]

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from lambent.clock import Clock
+from lambent.clock import Clock, Instant
 from lambent.domain import limits
 from lambent.domain.errors import FunctionError, LambdaError
 from lambent.domain.function import FunctionVersion
@@ -84,6 +84,26 @@ class SnapshotSource(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StartedAhead:
+    """A runtime that waits for its init to begin."""
+
+    sandbox: Sandbox
+    """Bound to the version."""
+    stream_name: str
+    """Of the log, as its variables say."""
+    since: Instant
+    """When its credentials were made."""
+
+
+class AheadSource(Protocol):
+    """What has started the runtimes of some versions before they are needed."""
+
+    def take(self, version: FunctionVersion) -> StartedAhead | None:
+        """One that waits, if there is one: for an environment that is about to start."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Platform:
     """What every environment of this server works with."""
 
@@ -97,6 +117,7 @@ class Platform:
     around: Surroundings
     runtime_apis: RuntimeApis
     snapshots: SnapshotSource | None = None
+    ahead: AheadSource | None = None
     endings: Endings = field(default_factory=Endings)
     freezes: bool = True
     """Whether environments are frozen between invocations."""

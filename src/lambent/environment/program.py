@@ -14,7 +14,7 @@ from lambent.domain.credentials import TemporaryCredentials
 from lambent.domain.function import FunctionVersion
 from lambent.runtime.catalogue import family_of
 from lambent.runtime.debuggers import FOLDER, Debugger
-from lambent.runtime.families.start import LD_LIBRARY_PATH, PATH, Link, Start
+from lambent.runtime.families.start import AHEAD, LD_LIBRARY_PATH, PATH, Link, Start
 
 TASK_ROOT = "/var/task"
 RUNTIME_DIR = "/var/runtime"
@@ -134,10 +134,12 @@ def build_program(
     token: str = "",
     supervised: bool = False,
     debugger: Debugger | None = None,
+    ahead: bool = False,
 ) -> bytes:
     """What the guest program is told, as JSON: python/bootstrap.py, python/_lambent_starter.py.
 
     `supervised`: the runtime is one of several processes, see python/_lambent_supervisor.py.
+    `ahead`: it waits for START before its init begins.
     """
     environment = build_environment(version, around, stream, init_type, start, token)
     more: dict[str, object] = {"supervised": True} if supervised else {}
@@ -146,13 +148,16 @@ def build_program(
     if start.wrapper:
         more["wrapper"] = start.wrapper
     if start.commands:
+        commands = (start.ahead,) if ahead else start.commands
+        if ahead and start.link is Link.FRAMES:
+            environment[AHEAD] = "1"
         if start.link is Link.FRAMES:  # its bootstrap takes this away before the function runs
             environment[ARN_VARIABLE] = version.arn
         if start.brought:
             more |= {"architecture": version.architectures[0], "launch_error": start.launch_error}
         return json.dumps(
             {
-                "commands": start.commands,
+                "commands": commands,
                 "environment": environment,
                 "link": start.link,
                 "directory": start.directory,

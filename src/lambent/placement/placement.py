@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -62,6 +62,8 @@ class Placement:
         """The most environments that one version may have; None: only the host bounds it."""
         self.on_retired: Callable[[str, str | None], None] = lambda name, version: None
         """Told what is not to be run any more."""
+        self.waiting_ahead: Callable[[], Iterable[FunctionVersion]] = tuple
+        """Versions of which a process waits for its init."""
         self.debugged: dict[str, DebuggedFunction] = {}
         """By name: functions whose $LATEST has one environment at most, and no time-outs."""
         self.count = 0
@@ -98,13 +100,11 @@ class Placement:
 
     def mounted(self) -> set[str]:
         """Digests of the code and layers that living environments have mounted."""
+        living = (environment.version for environment in self.environments())
         return {
             package.digest
-            for environment in self.environments()
-            for package in (
-                environment.version.code,
-                *(layer.package for layer in environment.version.layers),
-            )
+            for version in (*living, *self.waiting_ahead())
+            for package in (version.code, *(layer.package for layer in version.layers))
         }
 
     def forget(self, pool: VersionPool) -> None:

@@ -239,7 +239,8 @@ class VersionPool:
             environment = open_environment(
                 self.version, self, self._platform, provisioned=provisioned
             )
-        environment.expires_at = Instant(now + self._placement.age_max_s - self.version.timeout_s)
+        age_max_s = self._placement.age_max_s - self.version.timeout_s
+        environment.expires_at = Instant(environment.since + age_max_s)
         self.pool.starting(environment, provisioned=provisioned)
         environment.start()
         return None
