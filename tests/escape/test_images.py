@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from tests.escape.servers import PROGRAMS, World
-from tests.escape.test_host import files_event, strangers
+from tests.escape.test_host import files_event, strangers, what_goes
 from tests.escape.test_kernel import FILES_REFUSED
 from tests.images.building import build, write_layout
 from tests.images.programs import base_layer, python_client_layer, python_layer
-from tests.system.host import descendants
 
 
 def run(world: World, program: str, event: Any = None) -> Any:
@@ -65,10 +64,8 @@ def test_a_function_of_an_image_writes_nowhere_but_in_tmp(world: World) -> None:
 
 
 def test_a_function_of_an_image_sees_and_signals_only_its_own_processes(world: World) -> None:
-    alive = {pid for pid, _ in descendants(world.server.pid)}
-    found = run(world, "processes", {"strangers": strangers(world)})
+    found, gone = what_goes(world, lambda: run(world, "processes", {"strangers": strangers(world)}))
     assert set(found["listed"]) == {"1"}
     for what in ("killed", "killed_groups", "pidfd", "priority", "affinity"):
         assert set(found[what].values()) == {"ESRCH"}, (what, found[what])
-    gone = alive - {pid for pid, _ in descendants(world.server.pid)}
     assert not gone, f"processes of the server or of others were killed: {gone}"

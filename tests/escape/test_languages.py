@@ -8,9 +8,8 @@ import pytest
 
 from tests.escape.languages import LANGUAGES, deploy, runtime_of
 from tests.escape.servers import World
-from tests.escape.test_host import files_event, strangers
+from tests.escape.test_host import files_event, strangers, what_goes
 from tests.escape.test_kernel import FILES_REFUSED, NONE
-from tests.system.host import descendants
 
 OPEN_WITHIN = ("/dev/null", "/dev/urandom", "/proc/", "/sys/", "/tmp/", "/usr/", "/var/", "/opt/")
 NAMELESS = ("pipe:", "socket:", "anon_inode:", "/memfd:")
@@ -25,11 +24,16 @@ def found(request: pytest.FixtureRequest, world: World) -> dict[str, Any]:
         if runtime is None:
             pytest.skip(f"this host has no {language} for that user")
         deploy(world, language, runtime)
-        alive = {pid for pid, _ in descendants(world.server.pid)}
-        event = {"strangers": strangers(world), "host_files": files_event(world)}
-        seen = world.result(language, {**event, "kernel": None, "writing": None})
-        seen["gone"] = sorted(alive - {pid for pid, _ in descendants(world.server.pid)})
-        world.probed[language] = seen
+
+        def probe() -> dict[str, Any]:
+            event = {"strangers": strangers(world), "host_files": files_event(world)}
+            seen: dict[str, Any] = world.result(
+                language, {**event, "kernel": None, "writing": None}
+            )
+            return seen
+
+        seen, gone = what_goes(world, probe)
+        world.probed[language] = {**seen, "gone": sorted(gone)}
     return world.probed[language]
 
 

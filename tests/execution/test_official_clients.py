@@ -100,6 +100,7 @@ def test_aws_lambda_go(server: RunningServer, tmp_path: Path) -> None:
     check(as_go1, "client-go1")
 
 
+@pytest.mark.timeout(900)  # the build, on one processor, after everything else
 def test_the_rust_lambda_runtime(
     server: RunningServer, rust_build: tuple[Path, subprocess.Popen[bytes]] | None
 ) -> None:

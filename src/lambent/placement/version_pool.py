@@ -25,9 +25,10 @@ from lambent.placement.pool import Placed, Pool
 if TYPE_CHECKING:
     from lambent.placement.placement import Placement
 
-LINGER_S = 0.05
+LINGER_S = 0.2
 """[own] How long an answered environment counts as free soon. A runtime asks for its next
-invocation within a millisecond of its answer, unless the function goes on working."""
+invocation within a millisecond of its answer, unless the function goes on working; on a host whose
+processors are all busy a small function's waits for its turn, for less time than this."""
 RESET_S_MAX = limits.SHUTDOWN_EXTERNAL_S + 1.0
 """[own] How long one counts as free soon that is being reset: what its extensions are given."""
 PROVISIONED_STARTS_MAX = 16

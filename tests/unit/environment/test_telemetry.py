@@ -23,7 +23,7 @@ from lambent.runtime.api.telemetry_subscription import Api, Destination, Subscri
 from lambent.tasks import Tasks
 
 TO = Destination(protocol="TCP", port=1)
-WAIT_S = 20.0
+WAIT_S = 60.0
 
 
 def subscription(**changes: Any) -> Subscription:

@@ -331,7 +331,7 @@ def test_run_flushes_what_is_written_without_being_asked(tmp_path: Path) -> None
         flushing = asyncio.ensure_future(store.run())
         store.open_stream(GROUP, "s").write(NOW_MS, "x" * store.buffer.pressure_bytes)
         other = sqlite3.connect(tmp_path / "logs.db")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while not other.execute("SELECT count(*) FROM log_chunks").fetchone()[0]:
                 await asyncio.sleep(0)
         other.close()
