@@ -17,7 +17,7 @@ _STARTER = "import os, sys; os.dup2(int(sys.argv[1]), 3); os.execv(sys.argv[2], 
 
 
 class Program(Conversation):
-    """`{task}` in a variable's value becomes the folder of the files."""
+    """`{task}` in the command or a variable's value becomes the folder of the files."""
 
     def __init__(
         self,
@@ -37,14 +37,14 @@ class Program(Conversation):
             "AWS_LAMBDA_FUNCTION_NAME": "fn",
             "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "128",
             "_LAMBENT_FUNCTION_ARN": "arn:aws:lambda:us-east-1:000000000000:function:fn",
-            **{n: v.replace("{task}", str(self.task)) for n, v in (variables or {}).items()},
+            **{name: self._placed(value) for name, value in (variables or {}).items()},
         }
         if ahead:
             environment[AHEAD] = "1"
         with theirs:
             starter = [sys.executable, "-I", "-S", "-c", _STARTER, str(theirs.fileno())]
             self.process = subprocess.Popen(
-                [*starter, *command],
+                [*starter, *map(self._placed, command)],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
@@ -52,6 +52,9 @@ class Program(Conversation):
                 env=environment,
                 cwd=self.task,
             )
+
+    def _placed(self, text: str) -> str:
+        return text.replace("{task}", str(self.task))
 
     def start(self) -> Program:
         """What the server sends once there is demand."""

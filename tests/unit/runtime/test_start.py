@@ -41,9 +41,19 @@ def test_variables_that_only_the_function_reads_let_a_runtime_start_ahead() -> N
 
 @pytest.mark.parametrize("runtime", FAMILIES)
 def test_what_is_started_ahead_is_what_is_started_else(runtime: str) -> None:
-    assert start(runtime, TABLE="1").ahead == start(runtime).commands[0]
+    (command,) = start(runtime).commands
+    assert start(runtime, TABLE="1").ahead[-len(command) :] == command
     assert start(runtime, LD_PRELOAD="/var/task/mine.so").ahead == ()
     assert start(runtime, AWS_LAMBDA_EXEC_WRAPPER="/var/task/mine").ahead == ()
+
+
+def test_a_ruby_starts_ahead_without_the_functions_libraries() -> None:
+    ahead = start("ruby3.3").ahead
+    assert ahead[: ahead.index("/var/lang/bin/program")] == (
+        *("/usr/bin/env", "-u", "RUBYLIB", "GEM_PATH=/var/runtime"),
+        "_LAMBENT_GEM_PATH=/var/task/vendor/bundle/ruby/3.3.0:/opt/ruby/gems/3.3.0",
+        "_LAMBENT_RUBYLIB=/var/task:/var/runtime/lib:/opt/ruby/lib",
+    )
 
 
 def test_a_program_of_the_functions_own_and_a_python_are_never_started_ahead() -> None:

@@ -57,16 +57,23 @@ def start(
         "-EUTF-8",  # the host may not have the locale that LANG names
         "/var/runtime/bootstrap.rb",
     )
+    environment = {
+        "GEM_PATH": f"/var/task/vendor/bundle/ruby/{api}:/opt/ruby/gems/{api}",
+        "RUBYLIB": "/var/task:/var/runtime/lib:/opt/ruby/lib",
+    }
     return Start(
         commands=(wrapped(command, variables),),
-        environment={
-            "GEM_PATH": f"/var/task/vendor/bundle/ruby/{api}:/opt/ruby/gems/{api}",
-            "RUBYLIB": "/var/task:/var/runtime/lib:/opt/ruby/lib",
-        },
+        environment=environment,
         link=Link.FRAMES,
-        ahead=command if starts_ahead(variables) else (),
+        ahead=_ahead(command, environment) if starts_ahead(variables) else (),
         wrapper=variables.get(WRAPPER, ""),
     )
+
+
+def _ahead(command: tuple[str, ...], environment: Mapping[str, str]) -> tuple[str, ...]:
+    """Ruby's own start would load what a function has there; _lambent_ahead.rb puts it back."""
+    without = ("/usr/bin/env", "-u", "RUBYLIB", "GEM_PATH=/var/runtime")
+    return (*without, *(f"_LAMBENT_{name}={path}" for name, path in environment.items()), *command)
 
 
 def _inspect_named(path: Path) -> Interpreter | None:

@@ -5,13 +5,12 @@
 # aws-lambda-ruby-runtime-interface-client. Standard library only; Ruby 3.1 and newer.
 # frozen_string_literal: true
 
-require "json"
-require "stringio"
 require_relative "_lambent_channel"
 
 module LambentRuntime
   DESCRIPTOR = 3
   ARN = "_LAMBENT_FUNCTION_ARN"
+  AHEAD = "_LAMBENT_AHEAD"
   RESPONSE_BYTES_MAX = 6_291_556 # 6 MiB + 100
 
   # What AWS's runtime exits with, as a status.
@@ -24,9 +23,15 @@ module LambentRuntime
 end
 
 LambentRuntime.channel = LambentRuntime::Channel.new(LambentRuntime::DESCRIPTOR)
+if ENV.delete(LambentRuntime::AHEAD)
+  require_relative "_lambent_ahead"
+  LambentRuntime::Ahead.wait(LambentRuntime.channel)
+end
 LambentRuntime.function_arn = ENV.delete(LambentRuntime::ARN).to_s
 $_global_aws_request_id = nil
 
+require "json"
+require "stringio"
 require_relative "_lambent_logging"
 require_relative "_lambent_errors"
 require_relative "_lambent_context"
