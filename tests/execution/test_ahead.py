@@ -75,7 +75,7 @@ def call(client: Any, name: str) -> Any:
     return value
 
 
-@pytest.fixture(params=["nodejs"])
+@pytest.fixture(params=["nodejs", "ruby"])
 def language(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 

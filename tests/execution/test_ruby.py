@@ -212,7 +212,7 @@ def test_a_critical_error_of_ruby_answers_and_ends_the_environment(
     assert "Critical exception from handler" in failed.log
     again = function(1)
     assert again.value == 1
-    assert "Init Duration" in again.log
+    assert "INIT_START" in again.log
 
 
 @pytest.mark.parametrize(
