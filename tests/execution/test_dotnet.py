@@ -11,8 +11,10 @@ import base64
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
+import time
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -21,10 +23,12 @@ from typing import Any
 import pytest
 
 from tests import dotnets
-from tests.conftest import ROLE, RunningServer
+from tests.conftest import ROLE, RunningServer, running
+from tests.system.host import get_json, wait_for
 
 pytestmark = dotnets.needs_dotnet
 
+HEALTH = "/_lambent/health"
 SOURCES = Path(__file__).parent / "dotnet"
 Package = Mapping[str, bytes]
 Answered = tuple[Any, str, str]
@@ -340,6 +344,21 @@ def test_hot_reload_serves_a_changed_assembly_at_the_next_invoke(
     (folder / "new").replace(folder / "Functions.dll")
     words = [invoke(client, "dotnet-hot-reload")[0] for _ in range(2)]
     assert words == ["six 1", "six 2"]
+
+
+def test_a_net_started_ahead_makes_the_instance_once_it_is_invoked_and_is_as_any_other(
+    server: RunningServer, package: Package, tmp_path: Path
+) -> None:
+    data = tmp_path / "data"
+    shutil.copytree(server.data_dir / "runtimes", data / "runtimes")
+    with running(data, *server.arguments, "--ahead", "1") as other:
+        client = create(other, "dotnet-ahead", package, "Functions::Functions.Instance::Began")
+        wait_for(lambda: get_json(other, HEALTH)["environments"]["ahead"], "it to be started ahead")
+        invoked, since_boot = time.time(), time.clock_gettime(time.CLOCK_BOOTTIME)
+        began, _, _ = invoke(client, "dotnet-ahead")
+    assert (began["started"] < since_boot, began["made"] > invoked) == (True, True)
+    assert "_HANDLER" in began["variables"]
+    assert not [name for name in began["variables"] if "LAMBENT" in name]
 
 
 def say(assembly: bytes, word: str) -> bytes:

@@ -17,7 +17,7 @@ from lambent.environment.program import build_program
 from lambent.observe import lines
 from lambent.runtime.api.replies import Reply
 
-READY = ("nodejs", "java", "ruby")
+READY = ("nodejs", "java", "ruby", "dotnet")
 """Whose bootstraps wait so far."""
 START_PATH = "/lambent/start"
 STARTED = FixedApi(Reply(200, (), b""))

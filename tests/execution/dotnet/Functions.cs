@@ -2,6 +2,7 @@ using System;
 using System.Collections.Generic;
 using System.Globalization;
 using System.IO;
+using System.Linq;
 using System.Text;
 using System.Threading;
 using System.Threading.Tasks;
@@ -19,6 +20,7 @@ namespace Functions
 
     public class Instance
     {
+        private readonly double _made = (DateTime.UtcNow - new DateTime(1970, 1, 1)).TotalSeconds;
         private int _calls;
 
         public Order Objects(Order order, ILambdaContext context)
@@ -110,6 +112,18 @@ namespace Functions
                 { "root", Environment.GetEnvironmentVariable("DOTNET_ROOT") },
                 { "execution", Environment.GetEnvironmentVariable("AWS_EXECUTION_ENV") },
                 { "culture", new CultureInfo("de-DE").NumberFormat.NumberDecimalSeparator },
+            };
+        }
+
+        // Seconds: since the host's start until this process began, and since 1970 until this was made.
+        public Dictionary<string, object> Began(Stream content)
+        {
+            var ticks = File.ReadAllText("/proc/self/stat").Split(')').Last().Split(' ')[20];
+            return new Dictionary<string, object>
+            {
+                { "started", double.Parse(ticks, CultureInfo.InvariantCulture) / 100 },
+                { "made", _made },
+                { "variables", Environment.GetEnvironmentVariables().Keys },
             };
         }
 

@@ -8,7 +8,7 @@ namespace Lambent
     // One INVOKE frame.
     internal sealed class Invocation
     {
-        private const int FieldsAt = 20; // the deadline, then five lengths
+        public const int FieldsAt = 20; // the deadline, then five lengths
         private static readonly DateTime Epoch = new DateTime(1970, 1, 1, 0, 0, 0, DateTimeKind.Utc);
 
         public readonly string RequestId;

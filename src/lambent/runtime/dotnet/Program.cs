@@ -17,6 +17,7 @@ namespace Lambent
 
         private static int Main()
         {
+            Ahead.Wait();
             Log.SetUp();
             Context.SetUp();
             AssemblyLoadContext.Default.Resolving += BesideTheHandler;

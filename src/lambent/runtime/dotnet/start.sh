@@ -11,7 +11,7 @@ fail() {
 
 # The host's installation, or a link to where it is in /usr.
 dotnet=/var/lang/dotnet
-[ -e $dotnet ] || dotnet=$(readlink -f /var/lang/bin/dotnet)
+[ -e $dotnet ] || dotnet=$(PATH=/usr/bin:/bin readlink -f /var/lang/bin/dotnet)
 export DOTNET_ROOT="${DOTNET_ROOT:-${dotnet%/*}}"
 
 # The one file for an assembly; else the only one of its kind.
