@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import json
 import os
 import re
@@ -13,7 +12,6 @@ import subprocess
 import sys
 import time
 import urllib.request
-import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +22,7 @@ import pytest
 from botocore.config import Config
 from hypothesis import settings
 
+from lambent.control.testing import make_zip
 from lambent.runtime.catalogue import RUNTIMES
 from tests.javas import get_client
 
@@ -52,15 +51,6 @@ def chosen_runtime(found: Mapping[str, object]) -> str:
     """The one that LAMBENT_TEST_RUNTIME names, where it is there; else the first; `` of none."""
     named = os.environ.get("LAMBENT_TEST_RUNTIME", "")
     return named if named in found else next(iter(found), "")
-
-
-def make_zip(files: dict[str, str | bytes]) -> bytes:
-    """A deployment package that holds `files`."""
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as package:
-        for name, content in files.items():
-            package.writestr(name, content)
-    return buffer.getvalue()
 
 
 @dataclass

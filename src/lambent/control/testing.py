@@ -153,9 +153,11 @@ async def running_control(
 
 
 def make_zip(contents: Mapping[str, str | bytes]) -> bytes:
-    """A zip of these files."""
+    """A zip of these files: the same bytes whenever it is made, without the time of day."""
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(buffer, "w") as archive:
         for name, content in contents.items():
-            archive.writestr(name, content)
+            entry = zipfile.ZipInfo(name)
+            entry.external_attr = 0o644 << 16
+            archive.writestr(entry, content, zipfile.ZIP_DEFLATED)
     return buffer.getvalue()
