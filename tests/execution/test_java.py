@@ -8,19 +8,25 @@ with .zip or JAR file archives", "Customize Java runtime startup behavior for La
 from __future__ import annotations
 
 import base64
+import contextlib
 import io
 import itertools
 import json
+import time
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from lambent.runtime.families.java_client import LAUNCHER
 from tests.conftest import ROLE, RunningServer, chosen_runtime, make_zip, running
+from tests.execution.test_ahead import waiting
 from tests.javas import NO_JAVA, compile_java, core_jar, find_jdks, find_jres, make_jar
+from tests.system.host import descendants, wait_for
 
 SOURCES = Path(__file__).parent / "java"
 JDKS = find_jdks()
@@ -197,6 +203,38 @@ def test_java_begins_from_the_archive_of_class_data_and_leaves_tmp_empty(make: M
         )
         found = machine({}).value
         assert (found["shared"], found["libraries"]) == (True, [])
+
+
+def test_a_java_started_ahead_answers_and_loads_the_function_only_when_it_is_invoked(
+    tmp_path: Path, java_client: Path, classes: dict[str, bytes]
+) -> None:
+    """All but when it was started is as where none is started ahead."""
+    begun = []
+    for ahead in (1, 0):
+        options = ("--java-client", str(java_client), "--ahead", str(ahead))
+        with running(tmp_path / str(ahead), *options) as server:
+            client = server.create(
+                "java-begun", {**classes}, Runtime=RUNTIME, Handler="example.Handlers$Begun"
+            )
+            client.get_waiter("function_active_v2").wait(FunctionName="java-begun")
+            started = wait_for(partial(launched, server), "a Java to wait") if ahead else None
+            asked_ms = int(time.time() * 1000)
+            told = Function(client, "java-begun")({}).value
+        ticks = int(told.pop("stat").rpartition(") ")[2].split()[19])
+        assert started in (None, ticks)
+        assert told.pop("loaded") >= asked_ms
+        begun.append(told)
+    assert begun[0] == begun[1]
+    assert not [name for name in begun[0]["names"] if "LAMBENT" in name]
+
+
+def launched(server: RunningServer) -> int | None:
+    """When the launcher of Java was started that waits in a sandbox of this server, in ticks."""
+    for pid, ticks in descendants(server.pid) if waiting(server) else ():
+        with contextlib.suppress(OSError):
+            if LAUNCHER.encode() in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0"):
+                return ticks
+    return None
 
 
 def test_java_tool_options_win_over_lambdas_own(make: Make) -> None:

@@ -9,6 +9,7 @@ import java.io.File;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
+import java.io.UncheckedIOException;
 import java.lang.management.GarbageCollectorMXBean;
 import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
@@ -45,6 +46,29 @@ public class Handlers {
             context.getLogger().log("by the logger\n");
             System.out.println("by System.out");
             return answer;
+        }
+    }
+
+    /** When its class was initialized, and when its process began, since the host did. */
+    public static class Begun implements RequestHandler<Object, Map<String, Object>> {
+        private static final long LOADED = System.currentTimeMillis();
+
+        @Override
+        public Map<String, Object> handleRequest(Object event, Context context) {
+            Map<String, Object> answer = new LinkedHashMap<>();
+            answer.put("loaded", LOADED);
+            answer.put("stat", read("/proc/self/stat"));
+            answer.put("command", System.getProperty("sun.java.command"));
+            answer.put("names", System.getenv().keySet().stream().sorted().toArray());
+            return answer;
+        }
+
+        private static String read(String file) {
+            try {
+                return Files.readString(Path.of(file));
+            } catch (IOException error) {
+                throw new UncheckedIOException(error);
+            }
         }
     }
 

@@ -112,21 +112,20 @@ public final class Ahead {
         int colon = api.lastIndexOf(':');
         int port = Integer.parseInt(api.substring(colon + 1));
         String request = "GET /lambent/start HTTP/1.1\r\nHost: " + api + "\r\n\r\n";
-        StringBuilder head = new StringBuilder();
+        byte[] read = new byte[1024];
+        String answer = "";
         try (Socket socket = new Socket(api.substring(0, colon), port)) {
             socket.getOutputStream().write(request.getBytes(StandardCharsets.US_ASCII));
-            InputStream answer = socket.getInputStream();
-            while (head.indexOf("\r\n\r\n") < 0) {
-                int next = answer.read();
-                if (next < 0) System.exit(0);
-                head.append((char) next);
+            InputStream answers = socket.getInputStream();
+            while (!answer.endsWith("\r\n\r\n")) {
+                int length = answers.read(read);
+                if (length < 0) System.exit(0);
+                answer += new String(read, 0, length, StandardCharsets.US_ASCII);
             }
         } catch (IOException error) {
             System.exit(0);
         }
-        if (!head.toString().startsWith("HTTP/1.1 200 ")) {
-            System.exit(1);
-        }
+        if (!answer.startsWith("HTTP/1.1 200 ")) System.exit(1);
     }
 
     /** An event as functions declare theirs, and the handlers. */
