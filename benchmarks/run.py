@@ -86,10 +86,14 @@ def _first_invoke_ms(server: host.Lambent, name: str) -> float:
 
 
 def cold() -> None:
-    """The first invoke of a function: none parked, then one parked."""
-    for name, parked, target_ms in (("cold_unparked", 0, 8.0), ("cold_parked", 2, 3.0)):
+    """The first invoke of a function: nothing parked, a sandbox, a runtime that waits in it."""
+    for name, parked, ahead, target_ms in (
+        ("cold_unparked", 0, 0, 8.0),
+        ("cold_parked", 2, 0, 3.0),
+        ("cold_ahead", 2, 8, 3.0),
+    ):
         times, floors = [], []
-        with host.lambent("--parked", str(parked)) as server:
+        with host.lambent("--parked", str(parked), "--ahead", str(ahead)) as server:
             server.create("first")
             _first_invoke_ms(server, "first")
             for number in range(40):

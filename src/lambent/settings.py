@@ -45,7 +45,8 @@ class Settings:
     parked: int = 2
     """Sandboxes kept warm and unbound for each runtime in use; 0 turns parking off."""
     ahead: int = 8
-    """Runtimes other than Python's that may wait, started, for their versions' next cold start."""
+    """Runtimes that may wait, started, for their versions' next cold start; of Python four times
+    as many."""
     concurrency: int = 1000
     """Account limit of concurrent executions."""
     environments_max: int = 0

@@ -44,7 +44,15 @@ def handler(event:, context:)
     stream: ENV["AWS_LAMBDA_LOG_STREAM_NAME"], names: ENV.keys.sort }
 end
 """
-LANGUAGES = {"nodejs": ("app.js", NODEJS), "ruby": ("app.rb", RUBY)}
+PYTHON = """
+import os, time
+LOADED = time.time()
+TICKS = int(open("/proc/self/stat").read().split(") ")[1].split()[19])
+def handler(event, context):
+    return {"loaded": LOADED, "started": TICKS / 100, "said": os.environ.get("SAID"),
+            "stream": context.log_stream_name, "names": sorted(os.environ)}
+"""
+LANGUAGES = {"python": ("app.py", PYTHON), "nodejs": ("app.js", NODEJS), "ruby": ("app.rb", RUBY)}
 
 
 def runtime_of(language: str) -> str:
@@ -75,7 +83,7 @@ def call(client: Any, name: str) -> Any:
     return value
 
 
-@pytest.fixture(params=["nodejs", "ruby"])
+@pytest.fixture(params=sorted(LANGUAGES))
 def language(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 

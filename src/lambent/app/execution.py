@@ -80,7 +80,7 @@ class Execution:
             host_folders=self.host_folders,
             snapshots=self.snapshots,
         )
-        self.ahead = AheadStarts(most=settings.ahead)
+        self.ahead = AheadStarts(processes=settings.ahead, forks=settings.parked > 0)
         platform = Platform(
             launcher=self.publisher,
             specs=Specs(files, images),

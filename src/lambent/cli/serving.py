@@ -64,7 +64,7 @@ def add_parsers(commands: Any) -> None:
         "--ahead",
         type=_count,
         metavar="N",
-        help="processes of Node.js, Ruby, .NET and Java kept started for functions in use (8)",
+        help="runtimes kept started for the next cold start of functions in use (8)",
     )
     start.add_argument(
         "--idle-timeout",

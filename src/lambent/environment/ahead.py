@@ -9,6 +9,8 @@ word is a frame to what speaks frames; to what speaks the Runtime API it is the 
 
 from __future__ import annotations
 
+from enum import Enum
+
 from lambent.clock import Instant
 from lambent.domain.function import FunctionVersion
 from lambent.environment.platform import Platform, StartedAhead
@@ -17,24 +19,30 @@ from lambent.environment.program import build_program
 from lambent.observe import lines
 from lambent.runtime.api.replies import Reply
 
-READY = ("nodejs", "java", "ruby", "dotnet")
-"""Whose bootstraps wait so far."""
 START_PATH = "/lambent/start"
 STARTED = FixedApi(Reply(200, (), b""))
 
 
-def may_start_ahead(version: FunctionVersion, platform: Platform) -> bool:
-    """Whether nothing of the function's takes part in how its process starts.
+class Waiting(Enum):
+    """What waits for a version's init."""
 
-    With external extensions it is one of several processes; a snapshot is initialised already.
-    """
-    return bool(
-        version.runtime.startswith(READY)
-        and version.image is None
-        and not version.optimized
-        and platform.launcher.start(version).ahead
-        and not platform.specs.extensions(version)
-    )
+    NOTHING = 0
+    """Something of the function's takes part in how its process starts; or it is an image, one of
+    several processes (external extensions), or initialised already (a snapshot)."""
+    FORK = 1
+    """Of an interpreter that runs already: little time to save, and little memory."""
+    PROCESS = 2
+
+
+def what_waits(version: FunctionVersion, platform: Platform) -> Waiting:
+    if version.image is not None or version.optimized:
+        return Waiting.NOTHING
+    start = platform.launcher.start(version)
+    if start.wrapper or platform.specs.extensions(version):
+        return Waiting.NOTHING
+    if not start.commands:
+        return Waiting.FORK
+    return Waiting.PROCESS if start.ahead else Waiting.NOTHING
 
 
 async def start_ahead(version: FunctionVersion, platform: Platform) -> StartedAhead:

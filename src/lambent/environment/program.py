@@ -177,6 +177,7 @@ def build_program(
             "memory_limit_in_mb": version.memory_mib,
             "log_group_name": version.log_group,
             "log_stream_name": stream,
+            **({"ahead": True} if ahead else {}),
             **more,
         }
     ).encode()

@@ -15,7 +15,7 @@ from functools import partial
 from lambent.clock import Instant
 from lambent.domain.errors import LambdaError
 from lambent.domain.function import FunctionVersion, State
-from lambent.environment.ahead import may_start_ahead, start_ahead
+from lambent.environment.ahead import Waiting, start_ahead, what_waits
 from lambent.environment.platform import Platform, StartedAhead
 from lambent.placement.demand import Demand, Memory
 from lambent.sandbox.interface import SandboxExit
@@ -25,7 +25,9 @@ log = logging.getLogger("lambent")
 WANTED_S = 300.0
 """[own] How long after its last cold start or change a version is kept ready."""
 EACH_MAX = 4
-CHANGED_DELAY_S = 0.1
+FORKS_FOR_EACH = 4
+"""[own] A fork of Python takes 3 MB, a process 10 to 45."""
+CHANGED_DELAY_S = 0.05
 TAKEN_DELAY_S = 0.3
 """[own] Whoever just started has the processors first."""
 GAP_S = 0.05
@@ -44,18 +46,27 @@ class Use:
     """Its last cold start or change."""
     peak: int = 1
     """The most cold starts within one second of the last minute."""
+    kind: Waiting = Waiting.PROCESS
 
 
 def decide_ahead(
-    uses: Mapping[Key, Use], *, most: int, now: Instant, memory: Memory
+    uses: Mapping[Key, Use], *, most: Mapping[Waiting, int], now: Instant, memory: Memory
 ) -> dict[Key, int]:
-    """How many of each are to wait: one for each, the latest first, then what came at once."""
+    """How many of each are to wait; `most` of each kind."""
     if memory.is_short:
         return {}
-    recent = sorted(
-        (key for key, use in uses.items() if now - use.last < WANTED_S),
-        key=lambda key: -uses[key].last,
-    )
+    targets: dict[Key, int] = {}
+    for kind, bound in most.items():
+        recent = {
+            key: use for key, use in uses.items() if use.kind is kind and now - use.last < WANTED_S
+        }
+        targets |= _share_out(recent, bound)
+    return targets
+
+
+def _share_out(uses: Mapping[Key, Use], most: int) -> dict[Key, int]:
+    """One for each, the latest first, then what came at once."""
+    recent = sorted(uses, key=lambda key: -uses[key].last)
     targets = dict.fromkeys(recent[:most], 1)
     left = most - len(targets)
     for key in targets:
@@ -69,7 +80,8 @@ def decide_ahead(
 class _Version:
     """What is known of one version."""
 
-    def __init__(self) -> None:
+    def __init__(self, kind: Waiting) -> None:
+        self.kind = kind
         self.last = Instant(0.0)
         self.demand = Demand()
         self.waiting: deque[tuple[FunctionVersion, StartedAhead]] = deque()
@@ -79,9 +91,12 @@ class _Version:
 class AheadStarts:
     """See environment.platform.AheadSource."""
 
-    def __init__(self, *, most: int) -> None:
-        """`most`: processes that may wait at once; 0 starts none."""
-        self._most = most
+    def __init__(self, *, processes: int, forks: bool) -> None:
+        """How many processes may wait at once; and whether forks may, four times as many."""
+        self._most = {
+            Waiting.PROCESS: processes,
+            Waiting.FORK: processes * FORKS_FOR_EACH if forks else 0,
+        }
         self.platform: Platform
         """Set before anything is started."""
         self.current: Callable[[str, str], FunctionVersion | None] = lambda name, version: None
@@ -93,10 +108,9 @@ class AheadStarts:
         self._open = True
 
     def take(self, version: FunctionVersion) -> StartedAhead | None:
-        key = version.name, version.version
-        if not self._most or not may_start_ahead(version, self.platform):
+        known = self._wanted(version)
+        if known is None:
             return None
-        known = self._wanted(key)
         known.demand.took(self.platform.clock.now())
         self._soon(TAKEN_DELAY_S)
         while known.waiting:
@@ -109,8 +123,8 @@ class AheadStarts:
         """What `name`, or one `version` of it, runs has changed or gone."""
         for key in [key for key in self._versions if key[0] == name and version in (None, key[1])]:
             self._forget(key)
-        if self._most and version is not None:
-            self._wanted((name, version))
+        now = self.current(name, version) if version is not None else None
+        if now is not None and self._wanted(now) is not None:
             self._soon(CHANGED_DELAY_S)
 
     def tend(self, memory: Memory) -> None:
@@ -138,15 +152,18 @@ class AheadStarts:
         for key in list(self._versions):
             self._forget(key)
 
-    def _wanted(self, key: Key) -> _Version:
-        known = self._versions.setdefault(key, _Version())
+    def _wanted(self, version: FunctionVersion) -> _Version | None:
+        kind = what_waits(version, self.platform)
+        if not self._most.get(kind):
+            return None
+        known = self._versions.setdefault((version.name, version.version), _Version(kind))
         known.last = self.platform.clock.now()
         return known
 
     def _targets(self) -> dict[Key, int]:
         now = self.platform.clock.now()
         uses = {
-            key: Use(known.last, known.demand.peak(now))
+            key: Use(known.last, known.demand.peak(now), known.kind)
             for key, known in self._versions.items()
             if known.failures < FAILURES_MAX
         }
@@ -189,11 +206,7 @@ class AheadStarts:
     async def _start(self, key: Key) -> None:
         known = self._versions[key]
         version = self.current(*key)
-        if (
-            version is None
-            or version.state.value != State.ACTIVE
-            or not may_start_ahead(version, self.platform)
-        ):
+        if version is None or version.state.value != State.ACTIVE:
             self._forget(key)
             return
         try:

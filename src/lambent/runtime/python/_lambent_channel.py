@@ -67,6 +67,11 @@ class Channel:
         sock.set_inheritable(False)
         self._sock = sock
 
+    def wait_for_start(self) -> bool:
+        """Until the server says that the init begins; False where it is gone."""
+        assert self._sock is not None
+        return len(self._sock.recv(_HEAD.size, socket.MSG_WAITALL)) == _HEAD.size
+
     # Sending
 
     def post(self, kind: int, body: bytes) -> None:

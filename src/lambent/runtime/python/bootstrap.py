@@ -120,6 +120,8 @@ def _run(link: frames.Channel, channel: socket.socket, program: Dict[str, Any], 
 
     if "debug" in program:
         _lambent_debug.listen(program["debug"])
+    if program.get("ahead") and not link.wait_for_start():
+        return 0  # the server let go of it
     try:
         handler = _load_handler(program["handler"])
         if forks is not None:
