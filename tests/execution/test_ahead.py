@@ -21,7 +21,7 @@ import pytest
 from lambent.placement.ahead import FAILURES_MAX
 from lambent.runtime.catalogue import find_runtimes
 from tests.conftest import RunningServer, make_zip, running
-from tests.system.host import descendants, get_json, wait_for
+from tests.system.host import Process, descendants, get_json, wait_for
 
 FOUND = find_runtimes({}, {"PATH": "/usr/local/bin:/usr/bin:/bin"})
 
@@ -150,13 +150,13 @@ def test_a_published_version_has_its_own(server: RunningServer) -> None:
 
 
 def test_what_waits_for_a_function_goes_with_it(server: RunningServer) -> None:
-    before = descendants(server.pid)
     client = deploy(server, "ahead-deleted")
     wait_for_waiting(server, 1)
+    waits = wait_for(lambda: bootstraps(server), "it to be node")
     client.delete_function(FunctionName="ahead-deleted")
-    wait_for_waiting(server, 0)
+    wait_for(lambda: not waits & descendants(server.pid), "its end")
+    assert waiting(server) == 0
     call(deploy(server, "ahead-after"), "ahead-after")
-    assert before <= descendants(server.pid)
 
 
 def test_one_that_ends_while_it_waits_is_replaced(server: RunningServer) -> None:
@@ -201,14 +201,24 @@ def test_many_at_once_share_one_that_waits_and_all_answer(server: RunningServer)
     assert all(answer["said"] is None for answer in answers)
 
 
+def bootstraps(server: RunningServer) -> set[Process]:
+    """The processes of node that the server has started."""
+    found = set()
+    for process in descendants(server.pid):
+        with contextlib.suppress(OSError):
+            if is_bootstrap(process[0]):
+                found.add(process)
+    return found
+
+
 def kill_what_waits(server: RunningServer, count: int) -> None:
     """So many of the processes of node that the server starts, one after another."""
     killed: set[int] = set()
 
     def kill() -> bool:
-        for pid, _ in descendants(server.pid):
+        for pid, _ in bootstraps(server):
             with contextlib.suppress(OSError):
-                if len(killed) < count and is_bootstrap(pid):
+                if len(killed) < count:
                     os.kill(pid, signal.SIGKILL)
                     killed.add(pid)
         return len(killed) == count

@@ -11,6 +11,7 @@ import pytest
 from lambent.domain.interpreter import Interpreter
 from lambent.runtime.families import nodejs
 from lambent.runtime.frames import Kind
+from tests.runtime.guest import WAIT_S
 from tests.runtime.programs import Program
 
 FOUND = nodejs.find(os.environ.get("LAMBENT_NODES", ""), {"PATH": "/usr/local/bin:/usr/bin:/bin"})
@@ -97,7 +98,7 @@ def test_a_node_started_ahead_tells_an_error_of_the_init_as_any(begin: Start) ->
 def test_a_node_that_waits_ends_with_the_server(begin: Start) -> None:
     ahead = begin(LOADED_AT, ahead=True)
     ahead.channel.close()
-    assert ahead.process.wait(20) == 0
+    assert ahead.process.wait(WAIT_S) == 0
 
 
 def test_v8_has_its_flags_again_once_the_handler_is_loaded(begin: Start) -> None:

@@ -10,6 +10,7 @@ import pytest
 from lambent.domain.interpreter import Interpreter
 from lambent.runtime.families import ruby
 from lambent.runtime.frames import Kind
+from tests.runtime.guest import WAIT_S
 from tests.runtime.programs import Program
 
 FOUND = ruby.find("", {"PATH": "/usr/local/bin:/usr/bin:/bin"})
@@ -132,4 +133,4 @@ def test_a_ruby_started_ahead_tells_an_error_of_the_init_as_any(begin: Start) ->
 def test_a_ruby_that_waits_ends_with_the_server(begin: Start) -> None:
     ahead = begin(LOADED_AT, ahead=True)
     ahead.channel.close()
-    assert ahead.process.wait(20) == 0
+    assert ahead.process.wait(WAIT_S) == 0

@@ -44,20 +44,36 @@ class Farewell(asyncio.Protocol):
             self._over = True
 
 
-class Opening(asyncio.Protocol):
-    """Gives a connection to `taker` once it is made, unless it is not wanted any more."""
+class _Opening(asyncio.Protocol):
+    """Gives a connection to `taker` once it is made, where that is still wanted."""
 
     def __init__(self, taker: asyncio.Protocol, is_wanted: Callable[[], bool]) -> None:
         self._taker = taker
         self._is_wanted = is_wanted
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        opened = cast(asyncio.Transport, transport)
         if self._is_wanted():
+            opened = cast(asyncio.Transport, transport)
             opened.set_protocol(self._taker)
             self._taker.connection_made(opened)
-        else:
-            opened.abort()
+
+
+async def take_over(
+    loop: asyncio.AbstractEventLoop,
+    sock: socket.socket,
+    taker: asyncio.Protocol,
+    is_wanted: Callable[[], bool],
+) -> None:
+    """Give what comes from a socket to `taker`; its owner may close it at any moment.
+
+    For some rounds of the loop uvloop has the descriptor and not yet the socket. What was closed
+    then, by its owner or by us, would be closed again when the number is somebody else's.
+    """
+    opening = _Opening(taker, is_wanted)
+    with sock.makefile("rb", 0):
+        transport, _ = await loop.create_connection(lambda: opening, sock=sock)
+    if transport.get_protocol() is opening:
+        transport.abort()
 
 
 # Takes over a channel that is being given up: nothing that still comes from it matters.

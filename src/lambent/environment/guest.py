@@ -23,7 +23,7 @@ from lambent.domain.invocation import Invocation
 from lambent.environment import container_credentials, extension_api, http_link, telemetry_api
 from lambent.environment.ahead import START_PATH, STARTED
 from lambent.environment.arrival import Ear
-from lambent.environment.channel import Channel, Farewell, Opening
+from lambent.environment.channel import Channel, Farewell, take_over
 from lambent.environment.container_credentials import ContainerCredentials
 from lambent.environment.extended import Extended
 from lambent.environment.http_link import HttpLink
@@ -303,8 +303,7 @@ class Guest(asyncio.Protocol):
     def adopt(self, frames: socket.socket | None) -> None:
         if frames is not None:
             channel = self._channel = Channel(self._loop, frames)
-            opening = Opening(self, lambda: self._channel is channel)
-            connecting = self._loop.create_connection(lambda: opening, sock=frames)
+            connecting = take_over(self._loop, frames, self, lambda: self._channel is channel)
             self._platform.tasks.spawn(connecting, name=f"connect {self._version.name}")
 
     def lost(self, end: SandboxExit) -> None:
@@ -431,23 +430,30 @@ class Guest(asyncio.Protocol):
                     assert self._extended is not None
                     self._extended.launch(sandbox, json.loads(program)["environment"])
                 else:
-                    await self._loop.create_connection(lambda: self, sock=sandbox.channel)
+                    await self._take_over(sandbox, generation)
                 if generation == self._generation:
                     self.raw.watch()
         except OSError as error:
             log.warning(
                 "the sandbox of %s was lost while it started: %s", self._version.name, error
             )
-            self._lose()
+            if generation == self._generation:
+                self._lose()
 
     async def _begin(self, sandbox: Sandbox, generation: int) -> None:
         """The init of a runtime that was started ahead: it waits for the word on either way."""
         self._port.add(START_PATH, STARTED)
-        await self._loop.create_connection(lambda: self, sock=sandbox.channel)
+        await self._take_over(sandbox, generation)
         if generation == self._generation:
             if self._settled is Link.FRAMES:
                 self._channel.send(encode_start())
             self.raw.watch()
+
+    async def _take_over(self, sandbox: Sandbox, generation: int) -> None:
+        def is_wanted() -> bool:
+            return generation == self._generation
+
+        await take_over(self._loop, sandbox.channel, self, is_wanted)
 
     def _serve(self, sandbox: Sandbox, names: tuple[str, ...]) -> None:
         """Have the APIs answer inside."""

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
-from typing import Any
+from typing import Any, cast
 
-from lambent.environment.channel import Channel, Opening
+import uvloop
+
+from lambent.environment.channel import Channel, take_over
 
 
 class Wire(asyncio.Transport):
@@ -117,8 +120,43 @@ def test_a_connection_that_nobody_wants_any_more_is_dropped_once_it_is_made() ->
         def connection_made(self, transport: asyncio.BaseTransport) -> None:
             made.append(transport)
 
-    for wanted in (True, False):
-        wire = Wire()
-        Opening(Taker(), lambda wanted=wanted: wanted).connection_made(wire)  # type: ignore[misc]
-        assert (made == [wire], wire.closed) == (wanted, not wanted)
-        made.clear()
+    async def scene() -> None:
+        loop = asyncio.get_running_loop()
+        for wanted in (True, False):
+            near, far = socket.socketpair()
+            far.setblocking(False)
+            await take_over(loop, near, Taker(), lambda wanted=wanted: wanted)  # type: ignore[misc]
+            assert len(made) == wanted
+            while made:
+                cast(asyncio.Transport, made.pop()).abort()
+            with far:
+                assert await loop.sock_recv(far, 1) == b""
+
+    for factory in (asyncio.new_event_loop, uvloop.new_event_loop):
+        with asyncio.Runner(loop_factory=factory) as runner:
+            runner.run(scene())
+
+
+def test_a_channel_that_is_closed_while_it_is_taken_over_is_closed_once() -> None:
+    """By uvloop: descriptors that are opened meanwhile stay whose they are."""
+
+    async def scene() -> None:
+        loop = asyncio.get_running_loop()
+        for rounds in range(5):
+            near, far = socket.socketpair()
+            near.setblocking(False)
+            far.setblocking(False)
+            taking = asyncio.ensure_future(take_over(loop, near, asyncio.Protocol(), lambda: False))
+            for _ in range(rounds):
+                await asyncio.sleep(0)
+            near.close()
+            others = [os.eventfd(0) for _ in range(4)]
+            await asyncio.gather(taking, return_exceptions=True)
+            assert await loop.sock_recv(far, 1) == b""
+            for one in others:
+                os.eventfd_write(one, 1)
+                os.close(one)
+            far.close()
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(scene())
