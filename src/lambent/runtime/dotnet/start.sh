@@ -32,6 +32,9 @@ case $_HANDLER in
         fail 105 "$task has no $assembly.deps.json: is it what \`dotnet publish\` made?"
     config=$(file_of "$assembly" runtimeconfig.json) ||
         fail 106 "$task has no $assembly.runtimeconfig.json: is it what \`dotnet publish\` made?"
+    # Such a hook is the function's code, and runs before there is anything that could wait.
+    [ -n "$_LAMBENT_AHEAD" ] && PATH=/usr/bin:/bin grep -q STARTUP_HOOKS "$config" &&
+        fail 107 "not started ahead: $config names startup hooks"
     set -- "$dotnet" exec --depsfile "$dependencies" --runtimeconfig "$config" \
         /var/runtime/Lambent.Bootstrap.dll
     ;;
