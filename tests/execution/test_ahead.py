@@ -91,7 +91,7 @@ def language(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[RunningServer]:
     """A server of the test's own, where one process waits at most."""
-    with running(tmp_path / "data", "--ahead", "1") as one:
+    with running(tmp_path / "data", "--ahead", "1", "--allow-reset") as one:
         yield one
         assert "Traceback" not in one.log(), one.log()
 
@@ -157,6 +157,13 @@ def test_what_waits_for_a_function_goes_with_it(server: RunningServer) -> None:
     wait_for(lambda: not waits & descendants(server.pid), "its end")
     assert waiting(server) == 0
     call(deploy(server, "ahead-after"), "ahead-after")
+
+
+def test_what_waits_goes_with_a_reset(server: RunningServer) -> None:
+    deploy(server, "ahead-reset")
+    wait_for_waiting(server, 1)
+    get_json(server, "/_lambent/reset", method="POST")
+    wait_for_waiting(server, 0)
 
 
 def test_one_that_ends_while_it_waits_is_replaced(server: RunningServer) -> None:

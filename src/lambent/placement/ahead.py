@@ -135,8 +135,8 @@ class AheadStarts:
         for key, known in list(self._versions.items()):
             while len(known.waiting) > targets.get(key, 0):
                 self._end(known.waiting.popleft()[1])
-            if known.last <= oldest:
-                del self._versions[key]
+            if known.last <= oldest or self.current(*key) is None:  # it goes with a reset, too
+                self._forget(key)
 
     def versions(self) -> Iterator[FunctionVersion]:
         """Of all that wait."""
