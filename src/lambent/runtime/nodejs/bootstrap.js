@@ -30,8 +30,14 @@ let handler;
 // Started before there is demand: all but the function's own is loaded, then START is waited for.
 async function mainAhead() {
   delete process.env[AHEAD];
-  const started = new Promise((resolve) => channel.listen(serve, resolve));
-  await require("./ahead.js").warm();
+  let isStarted = false;
+  const started = new Promise((resolve) => {
+    channel.listen(serve, () => {
+      isStarted = true;
+      resolve();
+    });
+  });
+  await require("./ahead.js").warm(() => isStarted);
   await started;
   await main();
 }
