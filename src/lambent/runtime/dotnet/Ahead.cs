@@ -6,6 +6,7 @@ using System.IO;
 using System.Linq;
 using System.Reflection;
 using System.Runtime.CompilerServices;
+using System.Threading;
 
 namespace Lambent
 {
@@ -24,27 +25,44 @@ namespace Lambent
             typeof(LineWriter), typeof(Log), typeof(Program), typeof(Serializer), typeof(Stand),
         };
 
+        private static volatile bool _isStarted;
+
         // Returns once the init is to begin, at once where nobody asked to wait.
         public static void Wait()
         {
             if (Environment.GetEnvironmentVariable(Variable) == null)
                 return;
             Environment.SetEnvironmentVariable(Variable, null);
+            var isGone = false;
+            var listener = new Thread(() =>
+            {
+                isGone = Channel.Receive() == null;
+                _isStarted = true;
+            });
+            listener.Start();
             Warm();
-            GC.Collect(); // what waits should be small
-            if (Channel.Receive() == null)
-                Environment.Exit(0); // the server is gone
+            listener.Join();
+            if (isGone)
+                Environment.Exit(0);
         }
 
+        // Ends early once START has come: the rest would only be waited for.
         private static void Warm()
         {
             foreach (var method in Types.SelectMany(type => type.GetMethods(Own)))
+            {
+                if (_isStarted)
+                    return;
                 if (!method.IsAbstract && !method.ContainsGenericParameters)
                     RuntimeHelpers.PrepareMethod(method.MethodHandle);
-            var invocation = new Invocation(new byte[Invocation.FieldsAt]);
-            new Handler(Echo).Call(invocation, new MemoryStream());
+            }
+            new Handler(Echo).Call(new Invocation(new byte[Invocation.FieldsAt]), new MemoryStream());
+            if (_isStarted)
+                return;
             ((IDisposable)Stand.In(typeof(IDisposable), (method, arguments) => null)).Dispose();
             Errors.Payload(new InvalidOperationException(Echo));
+            if (!_isStarted)
+                GC.Collect(); // what waits should be small
         }
 
         public static Stream Answer(Stream input)

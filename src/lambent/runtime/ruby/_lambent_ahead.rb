@@ -37,7 +37,7 @@ module LambentRuntime
           %w[logging errors context].each { |part| require_relative "_lambent_#{part}" }
           JSON.parse(JSON.generate({ time: Time.now.utc.strftime(Logging::JsonFormatter::TIME) }))
         end
-        GC.start
+        GC.start unless channel.readable? # what waits should be small
       end
 
       def restore

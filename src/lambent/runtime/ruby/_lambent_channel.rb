@@ -72,6 +72,11 @@ module LambentRuntime
       nil
     end
 
+    # Whether a frame has come, or the end.
+    def readable?
+      !IO.select([@io], nil, nil, 0).nil?
+    end
+
     def forked
       @io&.autoclose = true
       @io&.close
