@@ -201,7 +201,7 @@ def test_a_ruby_error_has_awss_payload_and_log_and_the_environment_stays(make: M
         ("raise(NotImplementedError, 'later')", "NotImplementedError", "later"),
     ],
 )
-def test_a_critical_error_of_ruby_answers_and_ends_the_environment(
+def test_a_critical_error_of_ruby_answers_and_resets_the_environment(
     make: Make, code: str, kind: str, message: str
 ) -> None:
     function = make(f"$n = 0\ndef handler(event:, context:)\n $n += 1\n event ? $n : {code}\nend")
@@ -212,7 +212,7 @@ def test_a_critical_error_of_ruby_answers_and_ends_the_environment(
     assert "Critical exception from handler" in failed.log
     again = function(1)
     assert again.value == 1
-    assert "INIT_START" in again.log
+    assert "INIT_START" in again.log, "it was reset"
 
 
 @pytest.mark.parametrize(

@@ -42,6 +42,8 @@ from lambent.sandbox.interface import Remains, Sandbox, SandboxExit
 
 log = logging.getLogger("lambent")
 
+_Kept = Callable[[bool], None]
+
 
 class Host(Protocol):
     """The environment, as its guest knows it."""
@@ -203,7 +205,9 @@ class Guest(asyncio.Protocol):
             )
         self._lose()
 
-    def kill(self, reason: ShutdownReason = ShutdownReason.SPINDOWN) -> None:
+    def kill(
+        self, reason: ShutdownReason = ShutdownReason.SPINDOWN, kept: _Kept | None = None
+    ) -> None:
         """End the sandbox, and hear nothing more of it but its log.
 
         Where there are extensions it is given time to leave; another may be launched meanwhile.
@@ -221,27 +225,21 @@ class Guest(asyncio.Protocol):
             self._channel.hand_over(Farewell(self._out))
             self._leaving += 1
             self._platform.endings.begin()
-            end = partial(self._left, sandbox, self._channel, self.raw)
+            end = partial(self._left, sandbox, self._channel, self.raw, kept)
             self._channel = Channel(self._loop)
             self.raw = RawOutput(self._out, self._loop)
             extended.leave(reason, sandbox, end)
             return
         if extended is not None:
             extended.close()
-        self._end(sandbox, self._channel, self.raw)
+        self._end(sandbox, self._channel, self.raw, kept)
 
-    def reset(self, reason: ShutdownReason, done: Callable[[bool], None]) -> None:
+    def reset(self, reason: ShutdownReason, done: _Kept) -> None:
         """As `kill`; tells once all has ended whether its /tmp is kept for the next `launch`."""
-        sandbox = self._sandbox
-        if sandbox is not None:  # first, for it is lost when the sandbox is closed
-            sandbox.exited.add_done_callback(lambda _: self._keep(sandbox, done))
-        self.kill(reason)
-        if sandbox is None:
+        running = self._sandbox is not None
+        self.kill(reason, done)
+        if not running:
             done(self._remains is not None)
-
-    def _keep(self, sandbox: Sandbox, done: Callable[[bool], None]) -> None:
-        self._remains = sandbox.remains()
-        self.after_end(partial(done, self._remains is not None))
 
     def let_go(self) -> None:
         """Of what was kept."""
@@ -256,9 +254,9 @@ class Guest(asyncio.Protocol):
         else:
             perform()
 
-    def _left(self, sandbox: Sandbox, channel: Channel, raw: RawOutput) -> None:
+    def _left(self, sandbox: Sandbox, channel: Channel, raw: RawOutput, kept: _Kept | None) -> None:
         raw.drain()
-        self._end(sandbox, channel, raw)
+        self._end(sandbox, channel, raw, kept)
         self._leaving -= 1
         self._platform.endings.end()
         if not self._leaving:
@@ -266,12 +264,25 @@ class Guest(asyncio.Protocol):
             for perform in after:
                 perform()
 
-    def _end(self, sandbox: Sandbox | None, channel: Channel, raw: RawOutput) -> None:
+    def _end(
+        self, sandbox: Sandbox | None, channel: Channel, raw: RawOutput, kept: _Kept | None
+    ) -> None:
         channel.drop()
         raw.unwatch()
         if sandbox is not None:
             sandbox.kill()
-            self._platform.tasks.spawn(sandbox.close(), name=f"close {sandbox.sandbox_id}")
+            self._platform.tasks.spawn(
+                sandbox.close() if kept is None else self._close_but_keep(sandbox, kept),
+                name=f"close {sandbox.sandbox_id}",
+            )
+
+    async def _close_but_keep(self, sandbox: Sandbox, kept: _Kept) -> None:
+        await asyncio.shield(sandbox.exited)
+        self._remains = sandbox.remains()  # now, for closing it may take a moment
+        try:
+            kept(self._remains is not None)
+        finally:
+            await sandbox.close()
 
     # What an HttpLink tells; a channel's frames go the shorter way
 
