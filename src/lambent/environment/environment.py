@@ -391,10 +391,10 @@ class Environment:
             self._journal.out.finish_lines()
             self._apply(Event.RESET_DONE if kept else Event.RESET_FAILED)
         else:
-            self._guest.let_go()
+            self._guest.kept.let_go()
 
     def _gone(self) -> None:
-        self._guest.let_go()
+        self._guest.kept.let_go()
         self._guest.after_end(self._journal.close)
         self._owner.on_gone(self)
 

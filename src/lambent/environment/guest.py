@@ -27,6 +27,7 @@ from lambent.environment.channel import Channel, Farewell, take_over
 from lambent.environment.container_credentials import ContainerCredentials
 from lambent.environment.extended import Extended
 from lambent.environment.http_link import HttpLink
+from lambent.environment.kept import Done, Kept
 from lambent.environment.lifecycle import Event
 from lambent.environment.output import ExtensionOutput, OutputLog
 from lambent.environment.platform import Platform, StartedAhead
@@ -38,11 +39,9 @@ from lambent.runtime.api.arrival import decide_link
 from lambent.runtime.api.extensions import Extension, ShutdownReason
 from lambent.runtime.families.start import Link
 from lambent.runtime.frames import Kind, ProtocolError, encode_invoke, encode_start
-from lambent.sandbox.interface import Remains, Sandbox, SandboxExit
+from lambent.sandbox.interface import Sandbox, SandboxExit
 
 log = logging.getLogger("lambent")
-
-_Kept = Callable[[bool], None]
 
 
 class Host(Protocol):
@@ -121,8 +120,7 @@ class Guest(asyncio.Protocol):
         """Whether extensions have to be done as well."""
         self._leaving = 0
         self._after: list[Callable[[], None]] = []
-        self._remains: Remains | None = None
-        """What the next sandbox takes over."""
+        self.kept = Kept()
 
     @property
     def sandbox(self) -> Sandbox | None:
@@ -206,7 +204,7 @@ class Guest(asyncio.Protocol):
         self._lose()
 
     def kill(
-        self, reason: ShutdownReason = ShutdownReason.SPINDOWN, kept: _Kept | None = None
+        self, reason: ShutdownReason = ShutdownReason.SPINDOWN, kept: Done | None = None
     ) -> None:
         """End the sandbox, and hear nothing more of it but its log.
 
@@ -234,18 +232,12 @@ class Guest(asyncio.Protocol):
             extended.close()
         self._end(sandbox, self._channel, self.raw, kept)
 
-    def reset(self, reason: ShutdownReason, done: _Kept) -> None:
+    def reset(self, reason: ShutdownReason, done: Done) -> None:
         """As `kill`; tells once all has ended whether its /tmp is kept for the next `launch`."""
         running = self._sandbox is not None
         self.kill(reason, done)
         if not running:
-            done(self._remains is not None)
-
-    def let_go(self) -> None:
-        """Of what was kept."""
-        remains, self._remains = self._remains, None
-        if remains is not None:
-            remains.close()
+            done(self.kept.is_any)
 
     def after_end(self, perform: Callable[[], None]) -> None:
         """Do it when nothing more will come, of what is being ended either."""
@@ -254,7 +246,7 @@ class Guest(asyncio.Protocol):
         else:
             perform()
 
-    def _left(self, sandbox: Sandbox, channel: Channel, raw: RawOutput, kept: _Kept | None) -> None:
+    def _left(self, sandbox: Sandbox, channel: Channel, raw: RawOutput, kept: Done | None) -> None:
         raw.drain()
         self._end(sandbox, channel, raw, kept)
         self._leaving -= 1
@@ -265,24 +257,14 @@ class Guest(asyncio.Protocol):
                 perform()
 
     def _end(
-        self, sandbox: Sandbox | None, channel: Channel, raw: RawOutput, kept: _Kept | None
+        self, sandbox: Sandbox | None, channel: Channel, raw: RawOutput, kept: Done | None
     ) -> None:
         channel.drop()
         raw.unwatch()
         if sandbox is not None:
             sandbox.kill()
-            self._platform.tasks.spawn(
-                sandbox.close() if kept is None else self._close_but_keep(sandbox, kept),
-                name=f"close {sandbox.sandbox_id}",
-            )
-
-    async def _close_but_keep(self, sandbox: Sandbox, kept: _Kept) -> None:
-        await asyncio.shield(sandbox.exited)
-        self._remains = sandbox.remains()  # now, for closing it may take a moment
-        try:
-            kept(self._remains is not None)
-        finally:
-            await sandbox.close()
+            closing = self.kept.close(sandbox, kept)
+            self._platform.tasks.spawn(closing, name=f"close {sandbox.sandbox_id}")
 
     # What an HttpLink tells; a channel's frames go the shorter way
 
@@ -434,8 +416,8 @@ class Guest(asyncio.Protocol):
                 debugger=self._platform.debugger,
             )
             spec = self._platform.specs.spec(self._version, program)
-            remains, self._remains = self._remains, None
-            await sandbox.bind(replace(spec, template=True) if self._template else spec, remains)
+            spec = replace(spec, template=True) if self._template else spec
+            await sandbox.bind(spec, self.kept.take())
             if generation == self._generation:
                 if supervised:
                     assert self._extended is not None
