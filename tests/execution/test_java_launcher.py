@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import http.server
 import json
+import signal
 import socket
 import subprocess
 import threading
+import time
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -40,11 +42,26 @@ class RuntimeApi(http.server.ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Exchange)
         self.asked, self.begin, self.answered, self.ended = (threading.Event() for _ in range(4))
         self.answer: Any = None
+        self.process: subprocess.Popen[bytes]
         self.given = False
 
     def told(self) -> Any:
         assert self.answered.wait(TIMEOUT_S)
         return self.answer
+
+    def wait_until_warm(self) -> None:
+        """By Java's own dumps of its threads, which SIGQUIT asks for."""
+        assert self.asked.wait(TIMEOUT_S)
+        assert self.process.stdout is not None
+        deadline = time.monotonic() + TIMEOUT_S
+        self.process.send_signal(signal.SIGQUIT)
+        for line in self.process.stdout:
+            if b"at lambent.Ahead.await(" in line:
+                return
+            if line.startswith(b"JNI global ref"):
+                assert time.monotonic() < deadline
+                self.process.send_signal(signal.SIGQUIT)
+        raise AssertionError("it ended")
 
     def handle_error(self, *_: object) -> None:
         """Of a Java that is killed while it waits."""
@@ -100,7 +117,7 @@ def started(one: Interpreter, task: Path, main: str) -> Iterator[RuntimeApi]:
         serving = threading.Thread(target=api.serve_forever)
         serving.start()
         try:
-            with launched(one, task, main, api.server_port):
+            with launched(one, task, main, api.server_port) as api.process:
                 yield api
         finally:
             api.begin.set()
@@ -140,7 +157,7 @@ def test_a_java_started_ahead_begins_when_it_is_told_and_is_then_as_any(
 ) -> None:
     initialized = task / "initialized"
     with started(JAVAS[runtime], task, LAUNCHER) as api:
-        assert api.asked.wait(TIMEOUT_S)
+        api.wait_until_warm()
         assert not api.given
         assert not initialized.exists()
         api.begin.set()
@@ -168,10 +185,18 @@ def test_a_serializer_of_the_functions_own_is_found_after_the_launchers_handlers
     service.write_text("Own\n")
     try:
         with started(next(iter(JAVAS.values())), task, LAUNCHER) as api:
+            api.wait_until_warm()
             api.begin.set()
             assert api.told() == "own"
     finally:
         service.unlink()
+
+
+def test_a_java_that_is_to_begin_before_it_waits_begins(task: Path) -> None:
+    with started(next(iter(JAVAS.values())), task, LAUNCHER) as api:
+        api.begin.set()
+        assert api.told()["event"] == {"key": ["value"]}
+    (task / "initialized").unlink()
 
 
 def test_a_java_that_waits_ends_with_the_server(task: Path) -> None:

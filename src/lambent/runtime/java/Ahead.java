@@ -45,27 +45,37 @@ public final class Ahead {
 
     /** With the arguments of the client's own, which are the handler's name. */
     public static void main(String[] arguments) throws Throwable {
+        // First, for it says what Java's network is to do.
+        Class.forName(AWSLambda.class.getName());
         String api = System.getenv("AWS_LAMBDA_RUNTIME_API");
-        // The client keeps serializers for each thread: what it keeps for this one ends with it.
-        Thread warming = new Thread(() -> warm(api), "warming");
-        warming.start();
-        warming.join();
-        await(api);
+        int colon = api.lastIndexOf(':');
+        int port = Integer.parseInt(api.substring(colon + 1));
+        String request = "GET /lambent/start HTTP/1.1\r\nHost: " + api + "\r\n\r\n";
+        try (Socket socket = new Socket(api.substring(0, colon), port)) {
+            socket.getOutputStream().write(request.getBytes(StandardCharsets.US_ASCII));
+            InputStream word = socket.getInputStream();
+            // The client keeps serializers for each thread: those of this one end with it.
+            Thread warming = new Thread(() -> warm(api, word), "warming");
+            warming.start();
+            warming.join();
+            await(word);
+        } catch (IOException error) {
+            System.exit(0);
+        }
         System.setProperty(
                 "sun.java.command", AWSLambda.class.getName() + " " + String.join(" ", arguments));
         AWSLambda.main(arguments);
     }
 
-    private static void warm(String api) {
+    /** Ends early where the function is to begin already. */
+    private static void warm(String api, InputStream word) {
         try {
-            // First, for it says what Java's network is to do.
-            Class.forName(AWSLambda.class.getName());
             new LambdaRuntimeApiClientImpl(api);
             for (String name : OTHERS) {
                 Class.forName(CLIENT + name);
             }
             prepare();
-            answer();
+            answer(word);
         } catch (Throwable error) {
             // By a release of the client for which this is not written it starts all the same.
         }
@@ -87,7 +97,7 @@ public final class Ahead {
     }
 
     /** Has handlers answer; after that the client looks for the function's own serializer anew. */
-    private static void answer() throws Exception {
+    private static void answer(InputStream word) throws Exception {
         Class<?> serializers = Class.forName(CLIENT + ".PojoSerializerLoader");
         Field looked = serializers.getDeclaredField("initialized");
         looked.setAccessible(true);
@@ -97,6 +107,7 @@ public final class Ahead {
         request.setContent(EVENT);
         try {
             for (Class<?> handler : HANDLERS) {
+                if (word.available() > 0) return;
                 HandlerInfo info = new HandlerInfo(handler, "handleRequest");
                 LambdaRequestHandler loaded = EventHandlerLoader.loadEventHandler(info);
                 loaded.call(request);
@@ -108,22 +119,13 @@ public final class Ahead {
     }
 
     /** Until the server answers 200. Where it is gone, so is this process. */
-    private static void await(String api) {
-        int colon = api.lastIndexOf(':');
-        int port = Integer.parseInt(api.substring(colon + 1));
-        String request = "GET /lambent/start HTTP/1.1\r\nHost: " + api + "\r\n\r\n";
+    private static void await(InputStream word) throws IOException {
         byte[] read = new byte[1024];
         String answer = "";
-        try (Socket socket = new Socket(api.substring(0, colon), port)) {
-            socket.getOutputStream().write(request.getBytes(StandardCharsets.US_ASCII));
-            InputStream answers = socket.getInputStream();
-            while (!answer.endsWith("\r\n\r\n")) {
-                int length = answers.read(read);
-                if (length < 0) System.exit(0);
-                answer += new String(read, 0, length, StandardCharsets.US_ASCII);
-            }
-        } catch (IOException error) {
-            System.exit(0);
+        while (!answer.endsWith("\r\n\r\n")) {
+            int length = word.read(read);
+            if (length < 0) System.exit(0);
+            answer += new String(read, 0, length, StandardCharsets.US_ASCII);
         }
         if (!answer.startsWith("HTTP/1.1 200 ")) System.exit(1);
     }
