@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import RunningServer
+from tests.system.host import free_port
 
 FIRST = "def handler(event, context):\n    print('it is logged')\n    return 'first'\n"
 SECOND = "def handler(event, context):\n    return 'second'\n"
@@ -82,8 +83,7 @@ def test_dev_invokes_after_each_change_and_shows_what_is_logged(
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_dev_runs_a_server_where_none_answers_and_ends_it(tmp_path: Path, number: int) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as held:
-        port = held.getsockname()[1]
+    port = free_port()
     folder = tmp_path / "dev-alone"
     write(folder, FIRST)
     open_to_all(folder)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import re
 import socket
 import time
@@ -18,6 +19,7 @@ from lambent.sandbox import nftables
 from tests.conftest import RunningServer
 
 T = TypeVar("T")
+PORTS = (20_000, 32_000)
 Process = tuple[int, int]
 """Process id and start time in clock ticks, which together name one process for ever."""
 
@@ -175,6 +177,17 @@ def get_json(server: RunningServer, path: str, *, method: str = "GET") -> Any:
     request = urllib.request.Request(server.endpoint + path, method=method)
     with urllib.request.urlopen(request, timeout=30) as answer:
         return json.loads(answer.read())
+
+
+def free_port() -> int:
+    """One that stays free: below those that the kernel gives out, of which others have many."""
+    for port in random.sample(range(*PORTS), 100):
+        try:
+            socket.create_server(("127.0.0.1", port)).close()
+        except OSError:
+            continue
+        return port
+    raise AssertionError(f"a hundred ports of {PORTS} are taken")
 
 
 @contextmanager

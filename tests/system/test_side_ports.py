@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import re
-import socket
 import subprocess
 import sys
 import urllib.error
@@ -22,6 +21,7 @@ from botocore import UNSIGNED
 from botocore.config import Config
 
 from tests.conftest import RunningServer, running
+from tests.system.host import free_port
 
 START = (sys.executable, "-m", "lambent", "start", "--port", "0")
 SOURCE = """
@@ -35,11 +35,6 @@ def handler(event, context):
     client = context.client_context
     return {"event": event, "client": client and client.custom}
 """
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as held:
-        return int(held.getsockname()[1])
 
 
 @pytest.fixture(scope="module")
