@@ -346,6 +346,6 @@ class NamespaceBackend:
 
 
 def _raise_open_files_limit() -> None:
-    """A sandbox takes about six descriptors; the usual soft limit of 1,024 is for select(2)."""
+    """A sandbox takes about seven descriptors; the usual soft limit of 1,024 is for select(2)."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
