@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import sys
 
 from lambent.cli import main as client
@@ -23,6 +24,7 @@ def _perform(arguments: argparse.Namespace) -> int:
     # Each imports what it needs alone: a client command must not wait for the server's modules.
     match arguments.command:
         case "start":
+            gc.disable()  # until the server has started: next to nothing of it is garbage
             from lambent.app.serving import start
 
             return start(arguments)

@@ -53,8 +53,8 @@ async def serve(settings: Settings, announce: Callable[[Server], None]) -> int:
             try:
                 await server.start()
                 loops = server.spawn_loops()
-                gc.collect()
                 gc.freeze()
+                gc.enable()
                 announce(server)
                 await stopping.wait()
                 stopping.clear()

@@ -13,7 +13,7 @@ import urllib.error
 import urllib.request
 import weakref
 from collections.abc import Callable, Mapping
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -32,11 +32,15 @@ class HttpClient:
         """`plain_hosts`: with their port, spoken to without TLS; loopback is at all times."""
         self._plain_hosts = plain_hosts
         self._sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
+
+    @cached_property
+    def _open(self) -> Callable[..., http.client.HTTPResponse | None]:
+        """Made at the first request, for to read the host's certificates takes 30 ms."""
         opener = urllib.request.OpenerDirector()
         opener.add_handler(urllib.request.ProxyHandler())
         opener.add_handler(_Http(self._sockets))
         opener.add_handler(_Https(self._sockets, ssl.create_default_context()))
-        self._open: Callable[..., http.client.HTTPResponse | None] = opener.open
+        return opener.open
 
     def abort(self) -> None:
         """End every connection, from any thread: whoever waits for one gets ImageUnreachable."""
