@@ -48,7 +48,7 @@ def what_waits(version: FunctionVersion, platform: Platform) -> Waiting:
 async def start_ahead(version: FunctionVersion, platform: Platform) -> StartedAhead:
     """Returns when its sandbox is told what to start, not when that waits.
 
-    Raises OSError, LambdaError: the host refuses.
+    Raises OSError, LambdaError, RuntimeUnavailable: the host refuses.
     """
     since = Instant(platform.clock.now())
     stream_name = lines.stream_name(platform.clock.wall_s(), version.version)

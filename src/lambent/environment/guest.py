@@ -401,10 +401,10 @@ class Guest(asyncio.Protocol):
         names = self._platform.specs.extensions(self._version)
         supervised = bool(names) or self._platform.debugger is not None
         self._serve(sandbox, names)
-        if ahead is not None:
-            await self._begin(sandbox, generation)
-            return
         try:
+            if ahead is not None:
+                await self._begin(sandbox, generation)
+                return
             program = build_program(
                 self._version,
                 self._platform.around,

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from functools import partial
 
 from lambent.clock import Instant
-from lambent.domain.errors import LambdaError
 from lambent.domain.function import FunctionVersion, State
 from lambent.environment.ahead import Waiting, start_ahead, what_waits
 from lambent.environment.platform import Platform, StartedAhead
@@ -211,7 +210,7 @@ class AheadStarts:
             return
         try:
             started = await start_ahead(version, self.platform)
-        except (OSError, LambdaError) as error:
+        except Exception as error:  # whatever the host refused: an invocation will be told
             log.warning("%s:%s could not be started ahead: %s", *key, error)
             known.failures = FAILURES_MAX
             return

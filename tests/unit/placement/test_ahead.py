@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+from types import SimpleNamespace
+from typing import Any, cast
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lambent.clock import Instant
+from lambent.clock import Instant, ManualClock
 from lambent.environment.ahead import Waiting
-from lambent.placement.ahead import EACH_MAX, WANTED_S, Key, Use, decide_ahead
+from lambent.placement.ahead import EACH_MAX, WANTED_S, AheadStarts, Key, Use, decide_ahead
 from lambent.placement.demand import PLENTY, Memory
+from lambent.placement.parking import RuntimeUnavailable
+from lambent.runtime.families.start import Link, Start
+from lambent.tasks import Tasks
 
 NOW = Instant(1000.0)
 
@@ -69,3 +76,47 @@ def test_no_more_than_the_setting_wait_whatever_is_used(
     assert all(1 <= target <= EACH_MAX for target in targets.values())
     recent = sum(now_use.last > NOW - WANTED_S for now_use in uses.values())
     assert len(targets) == min(most, recent)
+
+
+def test_a_version_that_cannot_be_started_keeps_no_other_from_being_tried() -> None:
+    async def main() -> None:
+        versions = {name: a_version(name) for name in ("there", "gone")}
+        tried: list[str] = []
+        all_tried = asyncio.Event()
+
+        async def take(version: Any) -> Any:
+            tried.append(version.name)
+            if len(tried) == len(versions):
+                all_tried.set()
+            raise RuntimeUnavailable("no interpreter was found on this host")
+
+        async with asyncio.TaskGroup() as group:
+            starts = AheadStarts(processes=8, forks=True)
+            starts.current = lambda name, version: versions[name]
+            clock = ManualClock()
+            starts.platform = cast("Any", platform(clock, take, Tasks(group)))
+            for name in versions:  # the latest is the first to be tried
+                clock.advance(1)
+                starts.changed(name, "$LATEST")
+            await asyncio.wait_for(all_tried.wait(), 30)
+            starts.close()
+        assert tried == ["gone", "there"]
+
+    asyncio.run(main())
+
+
+def a_version(name: str) -> Any:
+    state = SimpleNamespace(value="Active")
+    return SimpleNamespace(name=name, version="$LATEST", image=None, optimized=False, state=state)
+
+
+def platform(clock: ManualClock, take: Any, tasks: Tasks) -> Any:
+    """Of a host whose sandboxes are given by `take`."""
+    start = Start(commands=(), link=Link.FRAMES)
+    return SimpleNamespace(
+        clock=clock,
+        tasks=tasks,
+        loop=asyncio.get_running_loop(),
+        launcher=SimpleNamespace(start=lambda version: start, take=take),
+        specs=SimpleNamespace(extensions=lambda version: ()),
+    )
